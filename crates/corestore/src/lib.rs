@@ -1,0 +1,1 @@
+//! Many Hypercore logs in one directory, with keys derived from one secret

@@ -1,0 +1,1 @@
+//! Replication of Hypercore logs over any byte stream

@@ -1,0 +1,2 @@
+//! What the Hypercore crates need of an async runtime, for tokio and async-std.
+

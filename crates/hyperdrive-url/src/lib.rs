@@ -1,0 +1,1 @@
+//! hyper:// links: parse, check, print

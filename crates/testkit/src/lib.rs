@@ -1,0 +1,1 @@
+//! Test doubles: faulty storage, fixed keys, vector loading, a virtual clock
