@@ -114,7 +114,10 @@ impl KeyPair {
         if expected.is_some_and(|key| *key != public) {
             return Err(KeyError::SecretMismatch);
         }
-        Ok(Self { public, secret: SecretKey(*bytes) })
+        Ok(Self {
+            public,
+            secret: SecretKey(*bytes),
+        })
     }
 
     /// Signs the roots that hash to `tree`, at `length` blocks, in the form of hypercore 9.

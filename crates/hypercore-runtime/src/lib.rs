@@ -1,2 +1,1 @@
 //! What the Hypercore crates need of an async runtime, for tokio and async-std.
-

@@ -16,9 +16,12 @@
 //! ```
 
 mod dir;
+mod disk;
 mod memory;
+mod name;
 mod storage;
 
 pub use dir::{Lock, OpenMode, StorageDir};
+pub use disk::DiskDir;
 pub use memory::MemoryDir;
 pub use storage::Storage;

@@ -72,11 +72,17 @@ impl StorageDir for MemoryDir {
         if !held.insert(name.clone()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(Lock::new(Held { name, locks: self.locks.clone() }))
+        Ok(Lock::new(Held {
+            name,
+            locks: self.locks.clone(),
+        }))
     }
 
     fn subdir(&self, name: &str) -> Arc<dyn StorageDir> {
-        Arc::new(Self { prefix: format!("{}{name}/", self.prefix), ..self.clone() })
+        Arc::new(Self {
+            prefix: format!("{}{name}/", self.prefix),
+            ..self.clone()
+        })
     }
 }
 
@@ -88,7 +94,10 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.locks.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        self.locks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.name);
     }
 }
 
@@ -99,7 +108,9 @@ impl Storage for Memory {
     fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        let range = start.checked_add(buf.len()).and_then(|end| bytes.get(start..end));
+        let range = start
+            .checked_add(buf.len())
+            .and_then(|end| bytes.get(start..end));
         buf.copy_from_slice(range.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
@@ -107,7 +118,9 @@ impl Storage for Memory {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut bytes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let start = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let end = start.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        let end = start
+            .checked_add(data.len())
+            .ok_or(io::ErrorKind::FileTooLarge)?;
         if bytes.len() < end {
             bytes.resize(end, 0);
         }
@@ -121,7 +134,10 @@ impl Storage for Memory {
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        self.0.write().unwrap_or_else(PoisonError::into_inner).resize(len, 0);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .resize(len, 0);
         Ok(())
     }
 

@@ -37,7 +37,10 @@ impl Feed {
     }
 
     fn blocks(&self) -> std::sync::MutexGuard<'_, Vec<Bytes>> {
-        self.inner.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .blocks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who signs the log.
@@ -84,7 +87,11 @@ impl Feed {
     pub fn append_batch<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<u64, AppendError> {
         let mut stored = self.blocks();
         let first = stored.len() as u64;
-        stored.extend(blocks.iter().map(|block| Bytes::copy_from_slice(block.as_ref())));
+        stored.extend(
+            blocks
+                .iter()
+                .map(|block| Bytes::copy_from_slice(block.as_ref())),
+        );
         self.inner.changed.notify(usize::MAX);
         Ok(first)
     }
@@ -96,7 +103,9 @@ impl Feed {
 
     /// The block if it is stored here, `None` if not. Never waits for the network.
     pub fn get_local(&self, index: u64) -> Result<Option<Bytes>, ReadError> {
-        Ok(usize::try_from(index).ok().and_then(|index| self.blocks().get(index).cloned()))
+        Ok(usize::try_from(index)
+            .ok()
+            .and_then(|index| self.blocks().get(index).cloned()))
     }
 
     /// The block, waiting for as long as it takes to arrive from a peer. Cancel-safe: dropping the
