@@ -1,0 +1,33 @@
+//! Where things lie in the directory (docs/formats/store.md).
+
+use std::fmt::Write;
+
+use hypercore_crypto::DiscoveryKey;
+
+/// The secret from which the key pairs of named cores are derived.
+pub(crate) const MASTER_KEY: &str = "master_key";
+/// Our own: the id of the process that holds the store, in decimal.
+pub(crate) const HOLDER: &str = "master_key.holder";
+/// A core's public key, 32 bytes.
+pub(crate) const KEY: &str = "key";
+/// The name that a core's key pair is derived from, with its length in front.
+pub(crate) const NAME: &str = "name";
+/// A core's secret key, 64 bytes, where the pair was given and not derived.
+pub(crate) const SECRET_KEY: &str = "secret_key";
+/// The file that stands for the whole core when it is locked.
+pub(crate) const BITFIELD: &str = "bitfield";
+
+/// The folder of a core: two levels of shards, then the whole discovery key.
+pub(crate) fn folder(discovery_key: &DiscoveryKey) -> String {
+    let id = hex(discovery_key.as_bytes());
+    format!("{}/{}/{id}", &id[..2], &id[2..4])
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String does not fail");
+            text
+        })
+}

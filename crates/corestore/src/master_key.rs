@@ -1,0 +1,90 @@
+//! The store's secret, and the lock on it.
+
+use std::io;
+use std::sync::Arc;
+
+use hypercore_storage::{Lock, OpenMode, StorageDir};
+use zeroize::Zeroizing;
+
+use crate::layout::{HOLDER, MASTER_KEY};
+use crate::list::StoredCores;
+use crate::{OpenError, Options};
+
+/// Takes the store's lock and finds its master key, making one if the store is new.
+pub(crate) fn open(
+    dir: &Arc<dyn StorageDir>,
+    options: &Options,
+) -> Result<(Held, Zeroizing<[u8; 32]>), OpenError> {
+    let held = Held::take(dir.clone())?;
+    let key = match &options.master_key {
+        Some(key) => key.clone(),
+        None => read_or_create(dir)?,
+    };
+    Ok((held, key))
+}
+
+/// The store's lock, held until dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    dir: Arc<dyn StorageDir>,
+    _lock: Lock,
+}
+
+impl Held {
+    fn take(dir: Arc<dyn StorageDir>) -> Result<Self, OpenError> {
+        let lock = match dir.lock(MASTER_KEY) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(OpenError::Locked {
+                    holder: holder(&*dir),
+                });
+            }
+            lock => lock?,
+        };
+        let file = dir.open(HOLDER, OpenMode::Create)?;
+        file.truncate(0)?;
+        file.write(0, format!("{}\n", std::process::id()).as_bytes())?;
+        Ok(Self { dir, _lock: lock })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A file that stays behind misleads nobody: it is only read while the lock is held.
+        let _ = self.dir.remove(HOLDER);
+    }
+}
+
+fn holder(dir: &dyn StorageDir) -> Option<u32> {
+    let file = dir.open(HOLDER, OpenMode::ReadOnly).ok()?;
+    let len = usize::try_from(file.len().ok()?)
+        .ok()
+        .filter(|len| *len <= MAX_HOLDER_BYTES)?;
+    let mut text = vec![0; len];
+    file.read(0, &mut text).ok()?;
+    std::str::from_utf8(&text).ok()?.trim_end().parse().ok()
+}
+
+/// A process id in decimal and a line feed.
+const MAX_HOLDER_BYTES: usize = 16;
+
+fn read_or_create(dir: &Arc<dyn StorageDir>) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    let file = dir.open(MASTER_KEY, OpenMode::Create)?;
+    let size = file.len()?;
+    let mut key = Zeroizing::new([0; 32]);
+    if size >= 32 {
+        file.read(0, &mut key[..])?;
+        if *key != [0; 32] {
+            return Ok(key);
+        }
+    }
+    // No key yet; or one that a crash cut short or left blank before anything was derived from
+    // it, since it is synced below before it is used.
+    if StoredCores::new(dir.clone()).any(|core| !core.is_ok_and(|core| !core.is_named())) {
+        return Err(OpenError::MasterKey { size });
+    }
+    getrandom::fill(&mut key[..]).map_err(io::Error::other)?;
+    file.write(0, &key[..])?;
+    file.sync()?;
+    dir.sync()?;
+    Ok(key)
+}

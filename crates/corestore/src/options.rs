@@ -1,0 +1,51 @@
+use zeroize::Zeroizing;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) master_key: Option<Zeroizing<[u8; 32]>>,
+    pub(crate) open_cores: usize,
+}
+
+impl Options {
+    /// The defaults: the master key from the directory, made if there is none, and up to
+    /// [`Options::DEFAULT_OPEN_CORES`] cores kept open.
+    pub fn new() -> Self {
+        Self {
+            master_key: None,
+            open_cores: Self::DEFAULT_OPEN_CORES,
+        }
+    }
+
+    /// How many cores are kept open unless [`open_cores`](Self::open_cores) says otherwise.
+    pub const DEFAULT_OPEN_CORES: usize = 256;
+
+    /// Uses this master key. The one in the directory is then neither read nor written.
+    pub fn master_key(mut self, key: [u8; 32]) -> Self {
+        self.master_key = Some(Zeroizing::new(key));
+        self
+    }
+
+    /// How many cores are kept open (default 256). When more are, those that nobody holds are
+    /// closed, the least recently asked for first; cores that are held stay open whatever their
+    /// number. Each open core costs a file descriptor and its bitfield in memory.
+    pub fn open_cores(mut self, count: usize) -> Self {
+        self.open_cores = count;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("master_key", &self.master_key.as_ref().map(|_| "…"))
+            .field("open_cores", &self.open_cores)
+            .finish()
+    }
+}
