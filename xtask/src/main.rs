@@ -1,1 +1,71 @@
-fn main() {}
+//! The project's chores, in Rust so that they run wherever the project does: `cargo xtask <chore>`.
+//!
+//! `test` runs everything that can be run, `ci` adds what a reviewer would ask for first, `tidy`
+//! checks the laws of the house that no compiler knows, `fuzz` runs targets for a bounded time.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod fuzz;
+mod graph;
+mod node;
+mod run;
+mod summary;
+mod test;
+mod tidy;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The project's chores",
+    disable_help_subcommand = true
+)]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Run every test: unit, vectors, doc tests, fuzz corpora, the CLI, interop with Node.
+    Test(test::Args),
+    /// What continuous integration runs: format, clippy, features, tidy, docs, then `test`.
+    Ci,
+    /// Check the laws of the house: crate graph, manifests, files, links.
+    Tidy,
+    /// Run fuzz targets for a bounded time.
+    Fuzz(fuzz::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().chore {
+        Chore::Test(args) => test::run(&args),
+        Chore::Ci => ci::run(),
+        Chore::Tidy => tidy(),
+        Chore::Fuzz(args) => fuzz::run(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints every complaint. `false` when there is one.
+fn tidy() -> Result<bool> {
+    let complaints = tidy::check(&run::root())?;
+    for complaint in &complaints {
+        eprintln!("tidy: {complaint}");
+    }
+    match complaints.len() {
+        0 => println!("tidy: in order"),
+        n => eprintln!("tidy: {n} complaints"),
+    }
+    Ok(complaints.is_empty())
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask ci`: what continuous integration runs, in the order in which it is cheapest to
+//! fail.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+use cargo_metadata::{MetadataCommand, Package, TargetKind};
+
+use crate::run;
+use crate::test;
+
+/// Runs every step, also after one failed, and the tests last. `false` when something failed.
+pub(crate) fn run() -> Result<bool> {
+    let steps: [(&str, Step); 6] = [
+        ("format", format),
+        ("clippy", clippy),
+        ("features", features),
+        ("tidy", crate::tidy),
+        ("docs", docs),
+        ("licences and advisories", deny),
+    ];
+    let mut failed = Vec::new();
+    for (name, step) in steps {
+        if !step()? {
+            failed.push(name);
+        }
+    }
+    test::run_after(&failed, &test::Args::default())
+}
+
+/// `false` when something is wrong, an error when that could not be found out.
+type Step = fn() -> Result<bool>;
+
+fn format() -> Result<bool> {
+    let ours = run::passes("fmt", run::cargo().args(["fmt", "--all", "--check"]))?;
+    let fuzz = run::passes(
+        "fmt of fuzz",
+        run::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]),
+    )?;
+    Ok(ours && fuzz)
+}
+
+fn clippy() -> Result<bool> {
+    let mut ours = run::cargo();
+    ours.args(["clippy", "--workspace", "--all-targets", "--locked"]);
+    ours.args(["--features", "interop/node", "--", "-D", "warnings"]);
+    let mut fuzz = run::cargo();
+    fuzz.args([
+        "clippy",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--all-targets",
+        "--locked",
+    ]);
+    fuzz.args(["--", "-D", "warnings"]);
+    Ok(run::passes("clippy", &mut ours)? & run::passes("clippy of fuzz", &mut fuzz)?)
+}
+
+/// Every library on its own, so that no crate lives on a feature that a neighbour switched on.
+fn features() -> Result<bool> {
+    run::announce("features: each library alone");
+    let metadata = MetadataCommand::new()
+        .current_dir(run::root())
+        .no_deps()
+        .exec()?;
+    let mut all_pass = true;
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|package| is_library(package))
+    {
+        for flags in combinations(package) {
+            let mut command = run::cargo();
+            command
+                .args(["check", "--quiet", "--locked", "--package", &package.name])
+                .args(*flags);
+            println!("{} {}", package.name, flags.join(" "));
+            if !command.status()?.success() {
+                eprintln!("{} does not build with {flags:?}", package.name);
+                all_pass = false;
+            }
+        }
+    }
+    Ok(all_pass)
+}
+
+fn is_library(package: &Package) -> bool {
+    package
+        .targets
+        .iter()
+        .any(|target| target.kind.contains(&TargetKind::Lib))
+        && package
+            .publish
+            .as_ref()
+            .is_none_or(|registries| !registries.is_empty())
+}
+
+/// Without features of its own, a crate has one way to be built.
+fn combinations(package: &Package) -> &'static [&'static [&'static str]] {
+    if package.features.is_empty() {
+        &[&[]]
+    } else {
+        &[&["--no-default-features"], &[], &["--all-features"]]
+    }
+}
+
+fn docs() -> Result<bool> {
+    let mut command = run::cargo();
+    command.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--locked",
+        "--document-private-items",
+    ]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    run::passes("docs", &mut command)
+}
+
+/// `cargo deny` is a tool of its own; the workflow installs it, a developer's machine may not
+/// have it.
+fn deny() -> Result<bool> {
+    let mut command = run::cargo();
+    command
+        .args(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !succeeds(&mut command) {
+        println!("\n== cargo deny: left out, because cargo-deny is not on this machine");
+        return Ok(true);
+    }
+    run::passes("cargo deny", run::cargo().args(["deny", "check"]))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
