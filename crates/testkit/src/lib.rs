@@ -1,1 +1,33 @@
-//! Test doubles: faulty storage, fixed keys, vector loading, a virtual clock
+//! Test doubles and helpers that the crates' tests share. Never published.
+//!
+//! - [`FaultyDir`]: storage that fails when told to, and that can be seen as a crash would leave
+//!   it.
+//! - [`keys`], [`vectors`], [`Rng`]: fixed key pairs, answers of other implementations, and random
+//!   numbers that a seed repeats.
+//!
+//! It imports the ground floor only (crypto, storage, runtime), or the unit tests of a crate would
+//! meet two copies of its types. The ground floor itself uses it from `tests/`.
+//!
+//! ```
+//! use hypercore_storage::{OpenMode, StorageDir};
+//! use testkit::{FaultyDir, Keep};
+//!
+//! let dir = FaultyDir::new();
+//! let file = dir.open("data", OpenMode::Create)?;
+//! dir.sync()?;
+//! file.write(0, b"safe")?;
+//! file.sync()?;
+//! file.write(0, b"lost")?;
+//!
+//! let after = dir.crash(dir.log_len(), Keep::Nothing);
+//! assert_eq!(after.files()["data"], b"safe");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod faulty;
+pub mod keys;
+mod rng;
+pub mod vectors;
+
+pub use faulty::{Call, Change, Fault, FaultyDir, Keep};
+pub use rng::Rng;
