@@ -1,0 +1,81 @@
+'use strict'
+// One hypercore, in a directory of its own or in a store.
+const hypercore = require('hypercore')
+const { at, bytes, call, digest, hex, open, opened } = require('./common')
+
+const state = core => ({
+  key: hex(core.key),
+  discoveryKey: hex(core.discoveryKey),
+  length: core.length,
+  byteLength: core.byteLength,
+  writable: core.writable,
+  downloaded: core.downloaded(0, core.length)
+})
+
+module.exports = {
+  async 'log.open' (args) {
+    const options = { sparse: !!args.sparse }
+    if (args.secretKey) options.secretKey = Buffer.from(args.secretKey, 'hex')
+    const core = hypercore(args.dir, args.key && Buffer.from(args.key, 'hex'), options)
+    await call(cb => core.ready(cb))
+    return state(open(args, core))
+  },
+
+  async 'log.state' (args) {
+    return state(at(args))
+  },
+
+  // blocks: bytes as in `common.bytes`; one append each unless `batch`.
+  async 'log.append' (args) {
+    const core = at(args)
+    const blocks = args.blocks.map(bytes)
+    if (args.batch) await call(cb => core.append(blocks, cb))
+    else for (const block of blocks) await call(cb => core.append(block, cb))
+    return state(core)
+  },
+
+  async 'log.get' (args) {
+    return { hex: hex(await call(cb => at(args).get(args.index, { wait: args.wait !== false }, cb))) }
+  },
+
+  // Waits for the log to be at least so long.
+  async 'log.update' (args) {
+    const core = at(args)
+    await call(cb => core.update({ minLength: args.length }, cb))
+    return state(core)
+  },
+
+  async 'log.download' (args) {
+    const core = at(args)
+    await call(cb => core.download({ start: args.start || 0, end: args.end }, cb))
+    return state(core)
+  },
+
+  async 'log.seek' (args) {
+    return new Promise((resolve, reject) => at(args).seek(args.at, (err, index, offset) => {
+      err ? reject(err) : resolve({ index, offset })
+    }))
+  },
+
+  async 'log.clear' (args) {
+    await call(cb => at(args).clear(args.start, args.end, cb))
+  },
+
+  // Rehashes what is stored. -> {valid, invalid}
+  async 'log.audit' (args) {
+    return call(cb => at(args).audit(cb))
+  },
+
+  // Hash over all blocks, each of which has to be here.
+  async 'log.digest' (args) {
+    const core = at(args)
+    const blocks = []
+    for (let i = 0; i < core.length; i++) blocks.push(await call(cb => core.get(i, { wait: false }, cb)))
+    return { digest: digest(Buffer.concat(blocks)), sizes: blocks.map(block => block.length) }
+  },
+
+  async 'log.close' (args) {
+    await call(cb => at(args).close(cb))
+    opened.delete(args.on || 'it')
+  }
+}

@@ -1,0 +1,5 @@
+//! Tests with a real Node peer on the other side, one behaviour a file.
+//!
+//! They are one program, because linking is what takes the time.
+
+mod vectors;
