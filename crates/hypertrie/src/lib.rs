@@ -1,1 +1,56 @@
-//! A key/value index on one append-only log (hypertrie 5 format)
+//! A key/value index on one append-only log (hypertrie 5 format).
+//!
+//! Every write appends a node with a key, a value, and pointers to older nodes, such that all that
+//! is in the trie can be reached from the newest one in about log₄ *n* steps. Older nodes stay, so
+//! every version can be looked at for ever. The bytes are those of the Node package; see
+//! `docs/formats/trie.md`.
+//!
+//! Waiting for blocks that peers have is the [`Feed`](hypercore::Feed)'s business: nothing here
+//! knows of a network, a clock or a runtime. Blocks may come from anybody who owns a log, so each
+//! lookup is bounded, however the nodes were forged.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use hypertrie::{IterOptions, Options, Trie};
+//! # use hypercore::Feed;
+//! # use hypercore_crypto::KeyPair;
+//! # futures_lite::future::block_on(async {
+//! # let feed = Feed::placeholder(&KeyPair::from_seed(&[1; 32]));
+//!
+//! let trie = Trie::open(feed, Options::new()).await?;
+//! trie.put("fruit/apple", Bytes::from("red")).await?;
+//! trie.put("fruit/plum", Bytes::from("blue")).await?;
+//! let before = trie.snapshot();
+//! trie.del("fruit/apple").await?;
+//!
+//! assert!(trie.get("fruit/apple").await?.is_none());
+//! assert!(before.get("fruit/apple").await?.is_some());
+//!
+//! let mut fruit = trie.iter("fruit", IterOptions::new());
+//! while let Some(node) = fruit.next().await? {
+//!     assert_eq!(node.key, "fruit/plum");
+//! }
+//! # Ok::<(), hypertrie::TrieError>(())
+//! # }).unwrap();
+//! ```
+
+mod batch;
+mod cache;
+mod error;
+mod iter;
+mod links;
+mod loader;
+mod node;
+mod options;
+mod path;
+mod reader;
+mod schema;
+mod trie;
+mod write;
+
+pub use batch::{Batch, Op};
+pub use error::{KeyError, NodeError, TrieError};
+pub use iter::Iter;
+pub use node::{Node, decode_node};
+pub use options::{GetOptions, IterOptions, Options, PutOptions};
+pub use trie::Trie;

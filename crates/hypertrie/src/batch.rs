@@ -1,0 +1,355 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::lock::OwnedMutexGuard;
+
+use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Stored};
+use crate::path::{Path, components, normalize};
+use crate::reader::{Found, Reader};
+use crate::trie::Shared;
+use crate::write::{Omit, find_doomed, link};
+use crate::{GetOptions, KeyError, Node, PutOptions, Trie, TrieError};
+
+/// One write of a [batch](Trie::batch).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Stores a value under a key.
+    Put {
+        /// The key.
+        key: String,
+        /// The value, if any.
+        value: Option<Bytes>,
+        /// Flags, and which half of the trie.
+        options: PutOptions,
+    },
+    /// Deletes a key.
+    Del {
+        /// The key.
+        key: String,
+        /// Whether it is one of the hidden keys.
+        hidden: bool,
+    },
+    /// Deletes everything at and under a prefix.
+    RemovePrefix {
+        /// The prefix.
+        prefix: String,
+        /// Whether the hidden keys are meant.
+        hidden: bool,
+    },
+}
+
+impl Op {
+    /// Stores a value under a visible key.
+    pub fn put(key: impl Into<String>, value: impl Into<Option<Bytes>>) -> Self {
+        Self::put_with(key, value, PutOptions::new())
+    }
+
+    /// Stores a value under a key.
+    pub fn put_with(
+        key: impl Into<String>,
+        value: impl Into<Option<Bytes>>,
+        options: PutOptions,
+    ) -> Self {
+        Self::Put {
+            key: key.into(),
+            value: value.into(),
+            options,
+        }
+    }
+
+    /// Deletes a visible key.
+    pub fn del(key: impl Into<String>) -> Self {
+        Self::Del {
+            key: key.into(),
+            hidden: false,
+        }
+    }
+
+    /// Deletes every visible key at and under a prefix.
+    pub fn remove_prefix(prefix: impl Into<String>) -> Self {
+        Self::RemovePrefix {
+            prefix: prefix.into(),
+            hidden: false,
+        }
+    }
+}
+
+/// Writes that become one append.
+///
+/// A batch holds its trie's write lock: nothing else is written between what it reads and what it
+/// appends. Its lookups see its own writes. Dropping it appends nothing.
+#[derive(Debug)]
+pub struct Batch {
+    shared: Arc<Shared>,
+    /// Where the batch's first block goes.
+    base: u64,
+    head: Option<Arc<Stored>>,
+    nodes: Vec<Arc<Stored>>,
+    blocks: Vec<Bytes>,
+    _writing: OwnedMutexGuard<()>,
+}
+
+impl Batch {
+    pub(crate) async fn begin(trie: &Trie) -> Result<Self, TrieError> {
+        if let Some(version) = trie.checked_out() {
+            return Err(TrieError::Checkout { version });
+        }
+        let shared = Arc::clone(trie.shared());
+        let writing = Arc::clone(&shared.writing).lock_owned().await;
+        let base = shared.feed.length();
+        let head = Reader::new(&shared).load(base.saturating_sub(1)).await?;
+        Ok(Self {
+            shared,
+            base,
+            head,
+            nodes: Vec::new(),
+            blocks: Vec::new(),
+            _writing: writing,
+        })
+    }
+
+    /// Stores a value under a visible key.
+    pub async fn put(
+        &mut self,
+        key: &str,
+        value: impl Into<Option<Bytes>>,
+    ) -> Result<Node, TrieError> {
+        self.put_with(key, value, PutOptions::new()).await
+    }
+
+    /// Stores a value under a key.
+    pub async fn put_with(
+        &mut self,
+        key: &str,
+        value: impl Into<Option<Bytes>>,
+        options: PutOptions,
+    ) -> Result<Node, TrieError> {
+        let key = normalize(key);
+        check_key(key)?;
+        if options.flags > MAX_FLAGS {
+            return Err(TrieError::Flags {
+                flags: options.flags,
+            });
+        }
+        let path = Path::new(key, options.hidden, self.shared.hash);
+        let node = self
+            .link(path, value.into(), options.flags, Omit::Nothing)
+            .await?;
+        self.push(node, key)
+    }
+
+    /// Deletes a visible key. False if it is absent.
+    pub async fn del(&mut self, key: &str) -> Result<bool, TrieError> {
+        self.del_with(key, PutOptions::new()).await
+    }
+
+    /// Deletes a visible or a hidden key. False if it is absent.
+    pub async fn del_with(&mut self, key: &str, options: PutOptions) -> Result<bool, TrieError> {
+        let Some(head) = self.head.clone() else {
+            return Ok(false);
+        };
+        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
+        let found = find_doomed(&mut self.reader(), head, &path, path.len()).await?;
+        // Keys that differ in slashes only share a path; the reference deletes the very key only.
+        let Some(doomed) = found
+            .ok()
+            .filter(|doomed| doomed.node.path.key() == path.key())
+        else {
+            return Ok(false);
+        };
+        self.replace(doomed.sibling, options.hidden, Omit::Node(doomed.node.seq))
+            .await?;
+        Ok(true)
+    }
+
+    /// Deletes every visible key at and under a prefix, with a single node. False if there is none.
+    pub async fn remove_prefix(&mut self, prefix: &str) -> Result<bool, TrieError> {
+        self.remove_prefix_with(prefix, PutOptions::new()).await
+    }
+
+    /// Deletes every visible or every hidden key at and under a prefix, with a single node. False
+    /// if there is none.
+    ///
+    /// All pointers to what is under the prefix are in the newest nodes, so it is enough to write
+    /// the deepest node outside again without them. Readers of any kind understand the result.
+    pub async fn remove_prefix_with(
+        &mut self,
+        prefix: &str,
+        options: PutOptions,
+    ) -> Result<bool, TrieError> {
+        let Some(head) = self.head.clone() else {
+            return Ok(false);
+        };
+        let path = Path::new(normalize(prefix), options.hidden, self.shared.hash);
+        let found = find_doomed(&mut self.reader(), head, &path, path.len() - 1).await?;
+        let Ok(doomed) = found else { return Ok(false) };
+        let at = doomed
+            .sibling
+            .as_ref()
+            .and_then(|sibling| path.divergence(&sibling.path, 0));
+        let omit = Omit::Prefix {
+            path: &path,
+            at: at.unwrap_or(0),
+        };
+        self.replace(doomed.sibling, options.hidden, omit).await?;
+        Ok(true)
+    }
+
+    /// Carries out one write.
+    pub async fn apply(&mut self, op: Op) -> Result<(), TrieError> {
+        match op {
+            Op::Put {
+                key,
+                value,
+                options,
+            } => {
+                self.put_with(&key, value, options).await?;
+            }
+            Op::Del { key, hidden } => {
+                self.del_with(&key, PutOptions::new().hidden(hidden))
+                    .await?;
+            }
+            Op::RemovePrefix { prefix, hidden } => {
+                self.remove_prefix_with(&prefix, PutOptions::new().hidden(hidden))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends everything as one batch of blocks. Gives the nodes appended, in order.
+    pub fn commit(self) -> Result<Vec<Node>, TrieError> {
+        if self.blocks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let length = self.shared.feed.length();
+        if length != self.base {
+            return Err(TrieError::Conflict {
+                base: self.base,
+                length,
+            });
+        }
+        self.shared.feed.append_batch(&self.blocks)?;
+        self.shared.remember(&self.nodes);
+        Ok(self.nodes.iter().map(|node| node.to_node()).collect())
+    }
+
+    /// How many blocks the batch would append now.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether the batch would append nothing.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// What is stored under a visible key, this batch's writes included.
+    pub async fn get(&self, key: &str) -> Result<Option<Node>, TrieError> {
+        self.get_with(key, GetOptions::new()).await
+    }
+
+    /// What is stored under a key, this batch's writes included.
+    pub async fn get_with(
+        &self,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<Option<Node>, TrieError> {
+        let Some(head) = self.head.clone() else {
+            return Ok(None);
+        };
+        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
+        let end = path.len() - usize::from(options.prefix);
+        Ok(match self.reader().find(head, &path, end).await? {
+            Found::At(node) => Some(node.to_node()),
+            Found::Stuck(node) => options.closest.then(|| node.to_node()),
+        })
+    }
+
+    /// Writes `sibling` again, without what it must not lead to any more. If nothing else is in the
+    /// trie, a node with an empty key says so.
+    async fn replace(
+        &mut self,
+        sibling: Option<Arc<Stored>>,
+        hidden: bool,
+        omit: Omit<'_>,
+    ) -> Result<(), TrieError> {
+        let node = match &sibling {
+            Some(sibling) => {
+                let (path, value) = (sibling.path.clone(), sibling.value.clone());
+                self.link(path, value, sibling.flags, omit).await?
+            }
+            None => Stored {
+                seq: self.next_seq(),
+                path: Path::new("", hidden, self.shared.hash),
+                value: None,
+                flags: 0,
+                links: Default::default(),
+            },
+        };
+        let key = sibling.as_ref().map_or("", |sibling| sibling.path.key());
+        self.push(node, key)?;
+        Ok(())
+    }
+
+    async fn link(
+        &self,
+        path: Path,
+        value: Option<Bytes>,
+        flags: u64,
+        omit: Omit<'_>,
+    ) -> Result<Stored, TrieError> {
+        let links = link(&mut self.reader(), self.head.clone(), &path, omit).await?;
+        Ok(Stored {
+            seq: self.next_seq(),
+            path,
+            value,
+            flags,
+            links,
+        })
+    }
+
+    fn push(&mut self, node: Stored, key: &str) -> Result<Node, TrieError> {
+        let encoded = node.encode(key);
+        if encoded.links_bytes > MAX_LINKS_BYTES {
+            let bytes = encoded.links_bytes;
+            return Err(TrieError::TooManyLinks {
+                bytes,
+                limit: MAX_LINKS_BYTES,
+            });
+        }
+        let seen = node.to_node();
+        let node = Arc::new(node);
+        self.blocks.push(encoded.block);
+        self.nodes.push(Arc::clone(&node));
+        // The reference goes on from the node that stands for an empty trie and links it, which its
+        // own iterator does not survive.
+        self.head = (!node.is_reset()).then_some(node);
+        Ok(seen)
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.base + self.nodes.len() as u64
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::with_pending(&self.shared, self.base, &self.nodes)
+    }
+}
+
+fn check_key(key: &str) -> Result<(), KeyError> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(KeyError::TooLong {
+            bytes: key.len(),
+            limit: MAX_KEY_BYTES,
+        });
+    }
+    if components(key).next().is_none() {
+        return Err(KeyError::Empty);
+    }
+    if key.starts_with("//") {
+        return Err(KeyError::LeadingSlashes);
+    }
+    Ok(())
+}

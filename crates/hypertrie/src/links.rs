@@ -1,0 +1,273 @@
+use crate::NodeError;
+use crate::path::DIGITS;
+
+/// The pointers of a node: for each digit of its path, where the other values of that digit lead.
+///
+/// Stored as the codec has them: buckets in ascending order, each with the set of its occupied
+/// slots, and all targets in one row.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Links {
+    buckets: Box<[Entry]>,
+    targets: Box<[u64]>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Entry {
+    index: u32,
+    /// Bit *j* is set if slot *j* holds a pointer.
+    slots: u32,
+    /// Where the bucket's targets begin.
+    first: u32,
+}
+
+/// The pointers of one digit. Slot *j* leads to digit *j* mod 5; slots from 5 on are the overflow
+/// for components that have the same hash and other names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket<'a> {
+    slots: u32,
+    targets: &'a [u64],
+}
+
+impl Links {
+    /// Reads a `trieBuffer`. Targets must lie before `seq`, indexes before `end`.
+    pub(crate) fn decode(mut bytes: &[u8], seq: u64, end: usize) -> Result<Self, NodeError> {
+        let mut buckets: Vec<Entry> = Vec::new();
+        let mut targets = Vec::new();
+        // The number of buckets is information only, as it is to the reference.
+        take_varint(&mut bytes)?;
+        while !bytes.is_empty() {
+            let index = take_varint(&mut bytes)?;
+            let slots = take_varint(&mut bytes)?;
+            let (Ok(position), true) = (u32::try_from(index), index < end as u64) else {
+                return Err(NodeError::Bucket { index });
+            };
+            let Ok(slots) = u32::try_from(slots) else {
+                return Err(NodeError::Slots { index });
+            };
+            if buckets.last().is_some_and(|last| last.index >= position) {
+                return Err(NodeError::Order { index });
+            }
+            let first = u32::try_from(targets.len()).expect("a target takes a byte of a block");
+            for _ in 0..slots.count_ones() {
+                let target = take_varint(&mut bytes)?;
+                if target == 0 || target >= seq {
+                    return Err(NodeError::Target { index, target });
+                }
+                targets.push(target);
+            }
+            if slots != 0 {
+                buckets.push(Entry {
+                    index: position,
+                    slots,
+                    first,
+                });
+            }
+        }
+        Ok(Self {
+            buckets: buckets.into(),
+            targets: targets.into(),
+        })
+    }
+
+    /// Appends the `trieBuffer` to `out`.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let end = self
+            .buckets
+            .last()
+            .map_or(0, |last| u64::from(last.index) + 1);
+        put_varint(end, out);
+        for (index, bucket) in self.from(0) {
+            put_varint(index as u64, out);
+            put_varint(u64::from(bucket.slots), out);
+            for target in bucket.targets {
+                put_varint(*target, out);
+            }
+        }
+    }
+
+    /// The bucket of digit `index`, empty if there is none.
+    pub(crate) fn bucket(&self, index: usize) -> Bucket<'_> {
+        match self.from(index).next() {
+            Some((found, bucket)) if found == index => bucket,
+            _ => Bucket {
+                slots: 0,
+                targets: &[],
+            },
+        }
+    }
+
+    /// The occupied buckets from digit `index` on, in ascending order.
+    pub(crate) fn from(&self, index: usize) -> impl Iterator<Item = (usize, Bucket<'_>)> {
+        let start = self
+            .buckets
+            .partition_point(|entry| (entry.index as usize) < index);
+        self.buckets[start..].iter().map(|entry| {
+            let first = entry.first as usize;
+            let targets = &self.targets[first..first + entry.slots.count_ones() as usize];
+            (
+                entry.index as usize,
+                Bucket {
+                    slots: entry.slots,
+                    targets,
+                },
+            )
+        })
+    }
+
+    /// Removes the pointer in slot `unwanted` of bucket `index`, if there is one.
+    pub(crate) fn remove(&mut self, index: usize, unwanted: u8) {
+        if self.bucket(index).get(unwanted).is_none() {
+            return;
+        }
+        let mut kept = LinksBuilder::default();
+        for (at, bucket) in self.from(0) {
+            for (slot, target) in bucket.iter() {
+                if (at, slot) != (index, unwanted) {
+                    kept.place(at, slot, target);
+                }
+            }
+        }
+        *self = kept.finish();
+    }
+
+    /// Approximate size in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        size_of_val(&*self.buckets) + size_of_val(&*self.targets)
+    }
+}
+
+impl<'a> Bucket<'a> {
+    /// Slots and targets, in ascending order of slots.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (u8, u64)> + 'a {
+        let slots = self.slots;
+        let occupied = (0..SLOTS).filter(move |slot| slots & (1 << slot) != 0);
+        occupied.zip(self.targets.iter().copied())
+    }
+
+    /// The target in `slot`.
+    pub(crate) fn get(self, slot: u8) -> Option<u64> {
+        let bit = 1u32 << slot;
+        let before = (self.slots & (bit - 1)).count_ones() as usize;
+        (self.slots & bit != 0).then(|| self.targets[before])
+    }
+
+    /// Whether only slots of the set `allowed` are occupied.
+    pub(crate) fn within(self, allowed: u32) -> bool {
+        self.slots & !allowed == 0
+    }
+
+    /// The targets for one digit: its own slot, then the overflow.
+    pub(crate) fn chain(self, digit: u8) -> impl Iterator<Item = u64> + 'a {
+        self.iter()
+            .filter(move |(slot, _)| slot % DIGITS == digit)
+            .map(|(_, target)| target)
+    }
+}
+
+/// Collects the pointers of a new node, in ascending order of digits.
+#[derive(Debug, Default)]
+pub(crate) struct LinksBuilder {
+    buckets: Vec<Entry>,
+    targets: Vec<u64>,
+    index: usize,
+    slots: [u64; SLOTS as usize],
+    occupied: u32,
+}
+
+impl LinksBuilder {
+    /// Adds a pointer for `digit` of bucket `index`, behind those for the same digit that are
+    /// there. A target that the bucket holds already is not added again. False if the bucket has
+    /// no slot left.
+    #[must_use]
+    pub(crate) fn add(&mut self, index: usize, digit: u8, target: u64) -> bool {
+        self.enter(index);
+        if self.occupied().any(|slot| self.slots[slot] == target) {
+            return true;
+        }
+        let free = (digit..=LAST_SLOT).step_by(DIGITS.into());
+        let Some(slot) = free
+            .into_iter()
+            .find(|slot| self.occupied & (1 << slot) == 0)
+        else {
+            return false;
+        };
+        self.place(index, slot, target);
+        true
+    }
+
+    fn place(&mut self, index: usize, slot: u8, target: u64) {
+        self.enter(index);
+        self.slots[usize::from(slot)] = target;
+        self.occupied |= 1 << slot;
+    }
+
+    fn enter(&mut self, index: usize) {
+        if index != self.index {
+            self.flush();
+            self.index = index;
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Links {
+        self.flush();
+        Links {
+            buckets: self.buckets.into(),
+            targets: self.targets.into(),
+        }
+    }
+
+    fn occupied(&self) -> impl Iterator<Item = usize> {
+        let occupied = self.occupied;
+        (0..self.slots.len()).filter(move |slot| occupied & (1 << slot) != 0)
+    }
+
+    fn flush(&mut self) {
+        if self.occupied == 0 {
+            return;
+        }
+        let first = u32::try_from(self.targets.len()).expect("at most 32 targets a digit");
+        let index = u32::try_from(self.index).expect("keys are far shorter than 2^27 bytes");
+        self.buckets.push(Entry {
+            index,
+            slots: self.occupied,
+            first,
+        });
+        let slots = self.occupied().map(|slot| self.slots[slot]);
+        self.targets.extend(slots.collect::<Vec<_>>());
+        self.occupied = 0;
+    }
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Result<u64, NodeError> {
+    let mut value = 0u64;
+    for (position, byte) in bytes.iter().enumerate().take(MAX_VARINT_BYTES) {
+        value |= u64::from(byte & 0x7f) << (7 * position);
+        if byte & 0x80 == 0 {
+            *bytes = &bytes[position + 1..];
+            return Ok(value);
+        }
+    }
+    Err(NodeError::Truncated)
+}
+
+pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    loop {
+        let group = value.to_le_bytes()[0] & 0x7f;
+        value >>= 7;
+        if value == 0 {
+            out.push(group);
+            return;
+        }
+        out.push(group | 0x80);
+    }
+}
+
+/// How many slots a bucket has.
+const SLOTS: u8 = 32;
+
+/// The last slot that we fill. The reference computes with 32-bit signed integers: it could read
+/// slot 31 but would destroy the node when it copies that pointer.
+const LAST_SLOT: u8 = 30;
+
+/// Nine groups of seven bits hold every number that JavaScript can count to.
+const MAX_VARINT_BYTES: usize = 9;

@@ -1,0 +1,77 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use hypercore::ReadError;
+
+use crate::TrieError;
+use crate::node::Stored;
+use crate::trie::Shared;
+
+/// Fetches many blocks at once for a walk that knows which ones it will need.
+pub(crate) struct Loader {
+    shared: Arc<Shared>,
+    running: FuturesUnordered<BoxFuture<'static, (u64, Result<Bytes, ReadError>)>>,
+    requested: HashSet<u64>,
+    arrived: HashMap<u64, Arc<Stored>>,
+}
+
+impl Loader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            running: FuturesUnordered::new(),
+            requested: HashSet::new(),
+            arrived: HashMap::new(),
+        }
+    }
+
+    /// Node `seq` if it is here.
+    pub(crate) fn get(&mut self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+        match self.arrived.remove(&seq) {
+            Some(node) => Ok(Some(node)),
+            None if self.requested.contains(&seq) => Ok(None),
+            None => self.shared.load_local(seq),
+        }
+    }
+
+    /// Asks for a block, unless that was done before.
+    pub(crate) fn request(&mut self, seq: u64) {
+        if !self.requested.insert(seq) {
+            return;
+        }
+        let feed = self.shared.feed.clone();
+        self.running
+            .push(Box::pin(async move { (seq, feed.get(seq).await) }));
+    }
+
+    /// How many blocks are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Waits until one of the blocks asked for has arrived. Ready at once if there are none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TrieError>> {
+        let Some((seq, block)) = ready!(std::pin::Pin::new(&mut self.running).poll_next(cx)) else {
+            return Poll::Ready(Ok(()));
+        };
+        self.requested.remove(&seq);
+        let block = block.map_err(|source| TrieError::Read { seq, source })?;
+        let node = self.shared.decode(seq, block)?;
+        self.arrived.insert(seq, node);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+use std::fmt;
+
+use siphasher::sip::SipHasher24;
+
+/// The digits that lead to one key: a bit that parts hidden keys from visible ones, 32 base-4
+/// digits for each component of the key, and a terminator.
+///
+/// Digits are numbered from 0, the hidden bit. Component *c* owns digits 32*c* + 1 to 32*c* + 32,
+/// so keys in one directory share a prefix of digits.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Path {
+    key: Box<str>,
+    hidden: bool,
+    hash: Box<[u8]>,
+}
+
+/// Hashes one component of a key. SipHash everywhere but in tests that need many collisions.
+pub(crate) type ComponentHash = fn(&[u8]) -> [u8; 8];
+
+impl Path {
+    /// The path of a key as readers see it; see [`decoded`].
+    pub(crate) fn new(key: &str, hidden: bool, hash: ComponentHash) -> Self {
+        let key = decoded(key);
+        let hash = components(key)
+            .flat_map(|component| hash(component.as_bytes()))
+            .collect();
+        Self {
+            key: key.into(),
+            hidden,
+            hash,
+        }
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// How many digits the path has, terminator included.
+    pub(crate) fn len(&self) -> usize {
+        self.hash.len() * 4 + 2
+    }
+
+    /// Approximate size in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.key.len() + self.hash.len()
+    }
+
+    /// Digit `index`; [`TERMINATOR`] from the end of the path on.
+    pub(crate) fn digit(&self, index: usize) -> u8 {
+        let Some(position) = index.checked_sub(1) else {
+            return u8::from(self.hidden);
+        };
+        match self.hash.get(position / 4) {
+            Some(byte) => (byte >> (2 * (position % 4))) & 3,
+            None => TERMINATOR,
+        }
+    }
+
+    /// The first index, not before `from`, at which the two keys part: their digits differ there,
+    /// or it is the last digit of a component whose names differ in spite of equal hashes. `None`
+    /// if the keys have the same components.
+    ///
+    /// Nothing before `from` is looked at.
+    pub(crate) fn divergence(&self, other: &Self, from: usize) -> Option<usize> {
+        let digit = self.first_difference(other, from);
+        let check = from.max(1).next_multiple_of(COMPONENT_DIGITS);
+        if digit.is_some_and(|digit| digit <= check) {
+            return digit;
+        }
+        let known = check / COMPONENT_DIGITS - 1;
+        let collision = components(&self.key)
+            .zip(components(&other.key))
+            .skip(known)
+            .position(|(ours, theirs)| ours != theirs)
+            .map(|position| (known + position + 1) * COMPONENT_DIGITS);
+        match (digit, collision) {
+            (Some(digit), Some(collision)) => Some(digit.min(collision)),
+            (digit, collision) => digit.or(collision),
+        }
+    }
+
+    /// Whether the components that end at digit `index` have different names.
+    pub(crate) fn collides(&self, other: &Self, index: usize) -> bool {
+        let component = (index - 1) / COMPONENT_DIGITS;
+        components(&self.key).nth(component) != components(&other.key).nth(component)
+    }
+
+    /// Whether the two paths have the same digits before `index`.
+    pub(crate) fn agrees(&self, other: &Self, index: usize) -> bool {
+        self.first_difference(other, 0)
+            .is_none_or(|difference| difference >= index)
+    }
+
+    fn first_difference(&self, other: &Self, from: usize) -> Option<usize> {
+        if from == 0 && self.hidden != other.hidden {
+            return Some(0);
+        }
+        let position = from.saturating_sub(1);
+        let shared = self.hash.len().min(other.hash.len());
+        let start = position / 4;
+        let mut mask = u8::MAX << (2 * (position % 4));
+        for byte in start..shared {
+            let difference = (self.hash[byte] ^ other.hash[byte]) & mask;
+            mask = u8::MAX;
+            if difference != 0 {
+                return Some(byte * 4 + difference.trailing_zeros() as usize / 2 + 1);
+            }
+        }
+        (self.hash.len() != other.hash.len()).then_some((shared * 4 + 1).max(from))
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Path")
+            .field("key", &self.key)
+            .field("hidden", &self.hidden)
+            .finish()
+    }
+}
+
+/// Strips the one leading slash that is stripped when a key is given.
+pub(crate) fn normalize(key: &str) -> &str {
+    key.strip_prefix('/').unwrap_or(key)
+}
+
+/// The key that readers see of one that was stored: the reference strips a leading slash when it
+/// decodes a node as well, so a key written as `//a` is stored as `/a` and read as `a`.
+pub(crate) fn decoded(key: &str) -> &str {
+    normalize(key)
+}
+
+/// The components of a normalized key. Inner empty ones count: `a//b` has three.
+pub(crate) fn components(key: &str) -> impl Iterator<Item = &str> {
+    let rest = key.strip_prefix('/').unwrap_or(key);
+    let body = rest
+        .strip_suffix('/')
+        .or((!rest.is_empty()).then_some(rest));
+    body.into_iter().flat_map(|body| body.split('/'))
+}
+
+/// SipHash-2-4 under an all-zero key, as little-endian bytes.
+pub(crate) fn siphash(component: &[u8]) -> [u8; 8] {
+    SipHasher24::new().hash(component).to_le_bytes()
+}
+
+/// Whether `index` is the last digit of a component, where names are compared as well as digits.
+pub(crate) fn is_check(index: usize) -> bool {
+    index > 0 && index.is_multiple_of(COMPONENT_DIGITS)
+}
+
+/// The digit that says "this key ends here".
+pub(crate) const TERMINATOR: u8 = 4;
+
+/// How many values a digit can have.
+pub(crate) const DIGITS: u8 = 5;
+
+/// How many digits a component has.
+pub(crate) const COMPONENT_DIGITS: usize = 32;

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::node::Stored;
+use crate::path::{Path, is_check};
+use crate::trie::Shared;
+use crate::{NodeError, TrieError};
+
+/// Loads the nodes of one operation: from a batch being built, from the cache, or from the log. It
+/// counts them, since the trie may come from somebody who wants us to read for ever.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    shared: &'a Shared,
+    /// Nodes not appended yet; the first has seq `base`.
+    pending: &'a [Arc<Stored>],
+    base: u64,
+    reads: u32,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            pending: &[],
+            base: u64::MAX,
+            reads: 0,
+        }
+    }
+
+    pub(crate) fn with_pending(shared: &'a Shared, base: u64, pending: &'a [Arc<Stored>]) -> Self {
+        Self {
+            shared,
+            pending,
+            base,
+            reads: 0,
+        }
+    }
+
+    /// Node `seq`, waiting for its block if need be. `None` if it stands for an empty trie.
+    pub(crate) async fn load(&mut self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+        if seq == 0 {
+            return Ok(None);
+        }
+        self.reads += 1;
+        if self.reads > MAX_LOOKUP_READS {
+            return Err(TrieError::TooManyReads {
+                limit: MAX_LOOKUP_READS,
+            });
+        }
+        if let Some(offset) = seq.checked_sub(self.base) {
+            let pending = usize::try_from(offset)
+                .ok()
+                .and_then(|offset| self.pending.get(offset));
+            return Ok(pending.cloned());
+        }
+        let node = match self.shared.load_local(seq)? {
+            Some(node) => node,
+            None => {
+                let block = self.shared.feed.get(seq).await;
+                self.shared.decode(
+                    seq,
+                    block.map_err(|source| TrieError::Read { seq, source })?,
+                )?
+            }
+        };
+        Ok((!node.is_reset()).then_some(node))
+    }
+
+    /// Follows `node`'s pointers at digit `index` towards `path`, which agrees with it before that.
+    pub(crate) async fn follow(
+        &mut self,
+        node: &Stored,
+        index: usize,
+        path: &Path,
+    ) -> Result<Option<Arc<Stored>>, TrieError> {
+        let digit = path.digit(index);
+        let bucket = node.links.bucket(index);
+        if !is_check(index) {
+            let Some(target) = bucket.get(digit) else {
+                return Ok(None);
+            };
+            let next = self.load(target).await?;
+            return next.map(|next| placed(next, path, index + 1)).transpose();
+        }
+        let mut found = None;
+        for target in bucket.chain(digit) {
+            let Some(next) = self.load(target).await? else {
+                continue;
+            };
+            let next = placed(next, path, index + 1)?;
+            if !next.path.collides(path, index) {
+                found = Some(next);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Walks from `head` towards `path`, comparing digits before `end` only.
+    pub(crate) async fn find(
+        &mut self,
+        head: Arc<Stored>,
+        path: &Path,
+        end: usize,
+    ) -> Result<Found, TrieError> {
+        let mut node = head;
+        let mut index = 0;
+        while let Some(at) = path.divergence(&node.path, index).filter(|at| *at < end) {
+            match self.follow(&node, at, path).await? {
+                Some(next) => node = next,
+                None => return Ok(Found::Stuck(node)),
+            }
+            index = at + 1;
+        }
+        Ok(Found::At(node))
+    }
+}
+
+/// Where a walk ended.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// At the node wanted; under a prefix, at the one that was linked last.
+    At(Arc<Stored>),
+    /// There is no such node; the walk got as far as this one.
+    Stuck(Arc<Stored>),
+}
+
+/// Checks that a pointer led to a node that shares the first `digits` digits of `path`. Without it
+/// a forged trie could answer with other keys than those asked for, or make a walk visit a node
+/// many times.
+pub(crate) fn placed(
+    node: Arc<Stored>,
+    path: &Path,
+    digits: usize,
+) -> Result<Arc<Stored>, TrieError> {
+    if node.path.agrees(path, digits) {
+        return Ok(node);
+    }
+    Err(TrieError::Corrupt {
+        seq: node.seq,
+        source: NodeError::Misplaced,
+    })
+}
+
+impl Shared {
+    /// Node `seq` if it can be had without waiting.
+    pub(crate) fn load_local(&self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+        if let Some(node) = self.cache().get(seq) {
+            return Ok(Some(node));
+        }
+        let block = self
+            .feed
+            .get_local(seq)
+            .map_err(|source| TrieError::Read { seq, source })?;
+        block.map(|block| self.decode(seq, block)).transpose()
+    }
+
+    /// Decodes a block that has arrived, and remembers the node.
+    pub(crate) fn decode(&self, seq: u64, block: Bytes) -> Result<Arc<Stored>, TrieError> {
+        let node = Stored::decode(seq, block, self.hash)
+            .map_err(|source| TrieError::Corrupt { seq, source })?;
+        let node = Arc::new(node);
+        self.cache().insert(&node);
+        Ok(node)
+    }
+}
+
+/// The most blocks that one lookup or one write may read. Honest tries need about 1 + ¾·log₄ of
+/// their size, and one more for each directory on the way.
+pub(crate) const MAX_LOOKUP_READS: u32 = 4096;

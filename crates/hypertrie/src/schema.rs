@@ -1,0 +1,29 @@
+//! The messages on disk (proto2). Required fields are optional here and checked by their users.
+
+use bytes::Bytes;
+
+/// Block 0.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct Header {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) kind: Option<String>,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub(crate) metadata: Option<Bytes>,
+    #[prost(string, optional, tag = "3")]
+    pub(crate) subtype: Option<String>,
+}
+
+/// Every other block.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct Node {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) key: Option<String>,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub(crate) value: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub(crate) links: Option<Bytes>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) seq: Option<u64>,
+    #[prost(uint64, optional, tag = "5")]
+    pub(crate) flags: Option<u64>,
+}

@@ -1,0 +1,276 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::lock::Mutex as AsyncMutex;
+use hypercore::Feed;
+use prost::Message;
+
+use crate::batch::Batch;
+use crate::cache::Cache;
+use crate::iter::Iter;
+use crate::node::Stored;
+use crate::path::{ComponentHash, Path, normalize};
+use crate::reader::{Found, Reader};
+use crate::{GetOptions, IterOptions, Node, Op, Options, PutOptions, TrieError, schema};
+
+/// A key/value store on one log.
+///
+/// Cloning is cheap; clones and [checkouts](Trie::checkout) share the log, the cache and the lock
+/// that lets one write happen at a time. Open one trie for a log and clone it: two that were opened
+/// apart do not know of each other, and the slower of two writes at once ends in
+/// [`TrieError::Conflict`].
+///
+/// Every method is cancel-safe: a write is one append at its very end, so dropping its future leaves
+/// the log either as it was or with all of it. Reads wait for as long as a block takes to arrive.
+#[derive(Clone, Debug)]
+pub struct Trie {
+    shared: Arc<Shared>,
+    /// The version looked at; the newest one if there is none.
+    checkout: Option<u64>,
+}
+
+/// What the handles on one trie have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) feed: Feed,
+    pub(crate) hash: ComponentHash,
+    cache: Mutex<Cache>,
+    /// Held by the batch that is being built.
+    pub(crate) writing: Arc<AsyncMutex<()>>,
+}
+
+impl Trie {
+    /// Opens the trie on a log. If the log is empty and can be written, its header is appended.
+    ///
+    /// Nothing is read: a log that holds no trie is found out by the first lookup.
+    pub async fn open(feed: Feed, options: Options) -> Result<Self, TrieError> {
+        if feed.is_writable() && feed.length() == 0 {
+            let header = schema::Header {
+                kind: Some(HEADER_TYPE.to_owned()),
+                metadata: options.metadata,
+                subtype: options.subtype,
+            };
+            feed.append(header.encode_to_vec())?;
+        }
+        let shared = Shared {
+            feed,
+            hash: options.hash,
+            cache: Mutex::new(Cache::new(options.cache_nodes, options.cache_bytes)),
+            writing: Arc::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            checkout: None,
+        })
+    }
+
+    /// Stores a value under a key.
+    pub async fn put(&self, key: &str, value: impl Into<Option<Bytes>>) -> Result<Node, TrieError> {
+        self.put_with(key, value, PutOptions::new()).await
+    }
+
+    /// Stores a value under a key, with flags or among the hidden keys.
+    pub async fn put_with(
+        &self,
+        key: &str,
+        value: impl Into<Option<Bytes>>,
+        options: PutOptions,
+    ) -> Result<Node, TrieError> {
+        let mut batch = self.begin().await?;
+        let node = batch.put_with(key, value, options).await?;
+        batch.commit()?;
+        Ok(node)
+    }
+
+    /// Stores a value under a key if `condition` agrees, given what the key holds now. `None` if it
+    /// does not.
+    ///
+    /// No other write of this trie comes between the condition and the append. For conditions that
+    /// need more than the node, see [`begin`](Self::begin).
+    pub async fn put_if(
+        &self,
+        key: &str,
+        value: impl Into<Option<Bytes>>,
+        options: PutOptions,
+        condition: impl FnOnce(Option<&Node>) -> bool,
+    ) -> Result<Option<Node>, TrieError> {
+        let mut batch = self.begin().await?;
+        let existing = batch
+            .get_with(key, GetOptions::new().hidden(options.hidden))
+            .await?;
+        if !condition(existing.as_ref()) {
+            return Ok(None);
+        }
+        let node = batch.put_with(key, value, options).await?;
+        batch.commit()?;
+        Ok(Some(node))
+    }
+
+    /// Deletes a key. False if it is absent; nothing is appended then.
+    pub async fn del(&self, key: &str) -> Result<bool, TrieError> {
+        self.del_with(key, PutOptions::new()).await
+    }
+
+    /// Deletes a visible or a hidden key. False if it is absent; nothing is appended then.
+    pub async fn del_with(&self, key: &str, options: PutOptions) -> Result<bool, TrieError> {
+        self.del_if(key, options, |_| true).await
+    }
+
+    /// Deletes a key if `condition` agrees, given what the key holds. False if it is absent or the
+    /// condition did not agree.
+    pub async fn del_if(
+        &self,
+        key: &str,
+        options: PutOptions,
+        condition: impl FnOnce(&Node) -> bool,
+    ) -> Result<bool, TrieError> {
+        let mut batch = self.begin().await?;
+        let existing = batch
+            .get_with(key, GetOptions::new().hidden(options.hidden))
+            .await?;
+        let deleted = existing.is_some_and(|existing| condition(&existing))
+            && batch.del_with(key, options).await?;
+        if deleted {
+            batch.commit()?;
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes every visible key at or under a prefix by appending a single node. False if there
+    /// is none.
+    pub async fn remove_prefix(&self, prefix: &str) -> Result<bool, TrieError> {
+        let mut batch = self.begin().await?;
+        let removed = batch.remove_prefix(prefix).await?;
+        batch.commit()?;
+        Ok(removed)
+    }
+
+    /// Carries out several writes as one append, in order. Gives the nodes that were appended:
+    /// one for each operation but deletions of what was absent.
+    ///
+    /// After an error nothing is appended.
+    pub async fn batch(&self, ops: Vec<Op>) -> Result<Vec<Node>, TrieError> {
+        let mut batch = self.begin().await?;
+        for op in ops {
+            batch.apply(op).await?;
+        }
+        batch.commit()
+    }
+
+    /// Begins a batch, waiting until no other one is under way.
+    pub async fn begin(&self) -> Result<Batch, TrieError> {
+        Batch::begin(self).await
+    }
+
+    /// The log.
+    pub fn feed(&self) -> &Feed {
+        &self.shared.feed
+    }
+
+    /// The version looked at: that of a checkout, or else the log's length. A trie with only its
+    /// header has version 1, a log of unknown length version 0.
+    pub fn version(&self) -> u64 {
+        self.checkout.unwrap_or_else(|| self.shared.feed.length())
+    }
+
+    /// The version that the trie is checked out at.
+    pub fn checked_out(&self) -> Option<u64> {
+        self.checkout
+    }
+
+    /// The trie as it was at `version`, for reading. Blocks are looked up when they are needed;
+    /// a version beyond the end of the log is waited for.
+    pub fn checkout(&self, version: u64) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            checkout: Some(version.max(1)),
+        }
+    }
+
+    /// The trie as it is now, for reading.
+    pub fn snapshot(&self) -> Self {
+        self.checkout(self.version())
+    }
+
+    /// Asks the connected peers for a newer version. True if there is one.
+    pub async fn update(&self) -> Result<bool, TrieError> {
+        let seq = self.shared.feed.length();
+        self.shared
+            .feed
+            .update()
+            .await
+            .map_err(|source| TrieError::Read { seq, source })
+    }
+
+    /// The application's bytes in the header, waiting for the header if need be.
+    pub async fn metadata(&self) -> Result<Option<Vec<u8>>, TrieError> {
+        let header = self.header().await?;
+        Ok(header.metadata.map(Vec::from))
+    }
+
+    /// The subtype in the header, waiting for the header if need be.
+    pub async fn subtype(&self) -> Result<Option<String>, TrieError> {
+        Ok(self.header().await?.subtype)
+    }
+
+    /// What is stored under a visible key.
+    pub async fn get(&self, key: &str) -> Result<Option<Node>, TrieError> {
+        self.get_with(key, GetOptions::new()).await
+    }
+
+    /// What is stored under a key.
+    pub async fn get_with(
+        &self,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<Option<Node>, TrieError> {
+        let mut reader = Reader::new(&self.shared);
+        let Some(head) = reader.load(self.head()).await? else {
+            return Ok(None);
+        };
+        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
+        let end = path.len() - usize::from(options.prefix);
+        Ok(match reader.find(head, &path, end).await? {
+            Found::At(node) => Some(node.to_node()),
+            Found::Stuck(node) => options.closest.then(|| node.to_node()),
+        })
+    }
+
+    /// Lists what is at and under a prefix, in the order of the keys' hashes.
+    pub fn iter(&self, prefix: &str, options: IterOptions) -> Iter {
+        Iter::open(self, prefix, options)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The newest node's seq; 0 if there is none.
+    pub(crate) fn head(&self) -> u64 {
+        self.version().saturating_sub(1)
+    }
+
+    async fn header(&self) -> Result<schema::Header, TrieError> {
+        let block = self.shared.feed.get(0).await;
+        let block = block.map_err(|source| TrieError::Read { seq: 0, source })?;
+        schema::Header::decode(block)
+            .ok()
+            .filter(|header| header.kind.is_some())
+            .ok_or(TrieError::Header)
+    }
+}
+
+impl Shared {
+    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn remember(&self, nodes: &[Arc<Stored>]) {
+        let mut cache = self.cache();
+        for node in nodes {
+            cache.insert(node);
+        }
+    }
+}
+
+const HEADER_TYPE: &str = "hypertrie";
