@@ -1,5 +1,46 @@
 use std::io;
 
+/// Why a log could not be opened. Nothing was changed, except that missing headers may have been
+/// written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Nobody said which log this is: the file `key` is missing and no key was given.
+    #[error("the log's public key is unknown: its key file is missing and none was given")]
+    MissingKey,
+    /// There is no log here and none was to be created.
+    #[error("there is no log here")]
+    NotFound,
+    /// The directory holds another log than the one asked for.
+    #[error("the directory holds the log {stored:?}, not {asked:?}")]
+    OtherLog {
+        /// The key found.
+        stored: hypercore_crypto::PublicKey,
+        /// The key given.
+        asked: hypercore_crypto::PublicKey,
+    },
+    /// The secret key does not belong to the public key, so nobody would believe its signatures.
+    #[error("the secret key does not belong to the log's public key")]
+    SecretMismatch,
+    /// Somebody else has the log open.
+    #[error("the log is open elsewhere")]
+    Locked,
+    /// A file is not what its name says, or of a version that is not supported.
+    #[error("the file `{file}` has an unknown {what}")]
+    Format {
+        /// The file's name.
+        file: &'static str,
+        /// The part that was not understood.
+        what: &'static str,
+    },
+    /// The signatures on disk do not belong to the tree on disk, in too many places to go on.
+    #[error("the stored signatures do not match the stored tree or the key")]
+    Damaged,
+    /// The storage failed.
+    #[error("storage failed")]
+    Storage(#[from] io::Error),
+}
+
 /// Why an append was refused. The log is as it was before the call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +56,25 @@ pub enum AppendError {
         /// The largest size allowed, in bytes.
         limit: usize,
     },
+    /// The log would grow beyond its greatest length.
+    #[error("the log would exceed {limit} blocks")]
+    TooLong {
+        /// The greatest length, in blocks.
+        limit: u64,
+    },
+    /// Signatures of greater lengths are on disk, but not the blocks that they cover. Appending
+    /// would sign other blocks in their place, and split the log in two.
+    #[error("the log was signed up to {signed} blocks, of which only {length} are here")]
+    Fork {
+        /// The length on disk that can be verified.
+        length: u64,
+        /// The greatest length that was signed.
+        signed: u64,
+    },
+    /// An earlier write or sync failed in a way that leaves open what is on disk. Open the log
+    /// again.
+    #[error("an earlier write failed; open the log again")]
+    Poisoned,
     /// The storage failed.
     #[error("storage failed")]
     Storage(#[from] io::Error),

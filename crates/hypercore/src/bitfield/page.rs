@@ -1,0 +1,136 @@
+use std::ops::Range;
+
+/// The bits of 8,192 blocks and of the 16,384 nodes above them.
+///
+/// Words hold the bits in the order of the file, the first in the highest bit.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    blocks: [u64; BLOCK_WORDS],
+    nodes: [u64; NODE_WORDS],
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            blocks: [0; BLOCK_WORDS],
+            nodes: [0; NODE_WORDS],
+        }
+    }
+}
+
+impl Page {
+    /// Reads the first two parts of a stored page. Bytes that are not there count as zero.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut words = bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_be_bytes(word)
+        });
+        let mut page = Self::default();
+        for slot in page.blocks.iter_mut().chain(&mut page.nodes) {
+            *slot = words.next().unwrap_or(0);
+        }
+        page
+    }
+
+    pub(crate) fn is_blank(&self) -> bool {
+        self.blocks.iter().chain(&self.nodes).all(|word| *word == 0)
+    }
+
+    /// The part about blocks, as stored.
+    pub(crate) fn data_bytes(&self) -> [u8; DATA_BYTES] {
+        to_bytes(&self.blocks)
+    }
+
+    /// The part about nodes, as stored.
+    pub(crate) fn tree_bytes(&self) -> [u8; TREE_BYTES] {
+        to_bytes(&self.nodes)
+    }
+
+    pub(crate) fn block(&self, bit: u32) -> bool {
+        get(&self.blocks, bit)
+    }
+
+    pub(crate) fn node(&self, bit: u32) -> bool {
+        get(&self.nodes, bit)
+    }
+
+    pub(crate) fn set_block(&mut self, bit: u32, value: bool) -> bool {
+        set(&mut self.blocks, bit, value)
+    }
+
+    pub(crate) fn set_node(&mut self, bit: u32, value: bool) -> bool {
+        set(&mut self.nodes, bit, value)
+    }
+
+    pub(crate) fn count_blocks(&self, bits: Range<u32>) -> u64 {
+        masked(&bits)
+            .map(|(word, mask)| u64::from((self.blocks[word] & mask).count_ones()))
+            .sum()
+    }
+
+    /// The first bit of a range whose value is `value`.
+    pub(crate) fn next_block(&self, bits: Range<u32>, value: bool) -> Option<u32> {
+        let flip = if value { 0 } else { u64::MAX };
+        masked(&bits).find_map(|(word, mask)| first(word, (self.blocks[word] ^ flip) & mask))
+    }
+
+    /// The first node bit set at or after `bit`.
+    pub(crate) fn next_node(&self, bit: u32) -> Option<u32> {
+        let bits = bit..NODE_BITS;
+        masked(&bits).find_map(|(word, mask)| first(word, self.nodes[word] & mask))
+    }
+}
+
+fn get(words: &[u64], bit: u32) -> bool {
+    words[(bit / 64) as usize] & (FIRST >> (bit % 64)) != 0
+}
+
+fn set(words: &mut [u64], bit: u32, value: bool) -> bool {
+    let word = &mut words[(bit / 64) as usize];
+    let mask = FIRST >> (bit % 64);
+    let before = *word;
+    *word = if value { before | mask } else { before & !mask };
+    *word != before
+}
+
+/// The words that a range of bits touches, each with a mask of the bits in it.
+fn masked(bits: &Range<u32>) -> impl Iterator<Item = (usize, u64)> + use<> {
+    let Range { start, end } = *bits;
+    (start / 64..end.div_ceil(64)).map(move |word| {
+        let base = word * 64;
+        let mut mask = u64::MAX;
+        if start > base {
+            mask &= u64::MAX >> (start - base);
+        }
+        if end < base + 64 {
+            mask &= !(u64::MAX >> (end - base));
+        }
+        (word as usize, mask)
+    })
+}
+
+fn first(word: usize, value: u64) -> Option<u32> {
+    let base = u32::try_from(word).expect("a page has few words") * 64;
+    (value != 0).then(|| base + value.leading_zeros())
+}
+
+fn to_bytes<const WORDS: usize, const BYTES: usize>(words: &[u64; WORDS]) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
+        chunk.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
+}
+
+const FIRST: u64 = 1 << 63;
+
+/// Blocks that one page describes.
+pub(crate) const BLOCKS_PER_PAGE: u64 = 8192;
+const BLOCK_WORDS: usize = 128;
+const NODE_WORDS: usize = 256;
+const NODE_BITS: u32 = 16_384;
+/// Bytes of the part about blocks.
+pub(crate) const DATA_BYTES: usize = 1024;
+/// Bytes of the part about nodes.
+pub(crate) const TREE_BYTES: usize = 2048;

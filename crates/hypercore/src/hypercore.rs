@@ -1,0 +1,154 @@
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey, SecretKey, tree_hash};
+use hypercore_storage::{Lock, StorageDir};
+
+use crate::bitfield::Bitfield;
+use crate::store::Store;
+use crate::{Node, OpenError, Options};
+
+mod append;
+mod flush;
+mod keys;
+mod read;
+mod recover;
+
+/// A log in a directory: verified, synchronous, and open once.
+///
+/// Reading takes `&self`, changing `&mut self`. What was appended or stored is seen at once by
+/// every call; it survives a power cut after [`flush`](Self::flush). Dropping the log without
+/// [`close`](Self::close) loses nothing that was appended: the next `open` finds it again.
+#[derive(Debug)]
+pub struct Hypercore {
+    store: Store,
+    bits: Bitfield,
+    key: PublicKey,
+    secret: Option<SecretKey>,
+    /// The roots of the log at its length, left to right.
+    roots: Vec<Node>,
+    length: u64,
+    byte_length: u64,
+    options: Options,
+    dir: Arc<dyn StorageDir>,
+    /// Whether files may have been created since the directory was last synced.
+    dir_dirty: bool,
+    /// Whether blocks, nodes or signatures were written since the last sync.
+    content_dirty: bool,
+    poisoned: bool,
+    _lock: Option<Lock>,
+}
+
+impl Hypercore {
+    /// Opens the log in `dir`, or creates it there.
+    ///
+    /// The directory holds the files `key`, `secret_key`, `tree`, `signatures`, `bitfield` and
+    /// `data` as Node's hypercore 9 writes them.
+    pub fn open(dir: Arc<dyn StorageDir>, options: Options) -> Result<Self, OpenError> {
+        let lock = if options.lock && !options.read_only {
+            Some(keys::lock(&*dir)?)
+        } else {
+            None
+        };
+        let found = keys::find(&*dir, &options)?;
+        let mut store = Store::open(&dir, options.read_only, options.cached_nodes)?;
+        let bits = store.pages.load(options.max_length)?;
+        let mut log = Self {
+            store,
+            bits,
+            key: found.public,
+            secret: found.secret.clone(),
+            roots: Vec::new(),
+            length: 0,
+            byte_length: 0,
+            options,
+            dir,
+            dir_dirty: true,
+            content_dirty: false,
+            poisoned: false,
+            _lock: lock,
+        };
+        log.load()?;
+        keys::store(&*log.dir, &log.options, &found)?;
+        Ok(log)
+    }
+
+    /// Who signs the log.
+    pub fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// What may be said aloud to find the log.
+    pub fn discovery_key(&self) -> DiscoveryKey {
+        self.key.discovery_key()
+    }
+
+    /// Whether blocks can be appended here.
+    pub fn is_writable(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// The number of blocks known to be in the log, stored here or not.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The number of bytes in these blocks.
+    pub fn byte_length(&self) -> u64 {
+        self.byte_length
+    }
+
+    /// The roots of the tree at [`length`](Self::length), left to right.
+    pub fn roots(&self) -> &[Node] {
+        &self.roots
+    }
+
+    /// Whether a block is stored here.
+    pub fn has(&self, index: u64) -> bool {
+        self.bits.has_block(index)
+    }
+
+    /// Whether every block of a range is stored here. An empty range is.
+    pub fn has_range(&self, range: Range<u64>) -> bool {
+        self.bits.next_missing(range).is_none()
+    }
+
+    /// How many blocks of a range are stored here.
+    pub fn downloaded(&self, range: Range<u64>) -> u64 {
+        self.bits.count_blocks(range)
+    }
+
+    /// The first block of `from..end` that is not stored here.
+    pub fn next_missing(&self, from: u64, end: u64) -> Option<u64> {
+        self.bits.next_missing(from..end)
+    }
+
+    /// Makes all changes durable and lets go of the files and the lock.
+    pub fn close(mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    fn pair(&self) -> Option<KeyPair> {
+        let secret = self.secret.clone()?;
+        Some(KeyPair {
+            public: self.key,
+            secret,
+        })
+    }
+
+    fn set_roots(&mut self, length: u64, roots: Vec<Node>) {
+        self.length = length;
+        self.byte_length = roots.iter().map(|root| root.size).sum();
+        self.roots = roots;
+    }
+}
+
+/// The hash that a signature over these roots covers.
+fn hash_roots(roots: &[Node]) -> hypercore_crypto::Hash {
+    tree_hash(
+        roots
+            .iter()
+            .map(|root| (root.hash, root.index.get(), root.size)),
+    )
+}

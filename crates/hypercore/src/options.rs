@@ -1,0 +1,146 @@
+use hypercore_crypto::{KeyPair, PublicKey};
+
+/// How a log is opened.
+///
+/// ```
+/// use hypercore::Options;
+/// use hypercore_crypto::KeyPair;
+///
+/// // A log that this program writes; the secret key is kept elsewhere.
+/// let options = Options::new().key_pair(KeyPair::from_seed(&[1; 32])).store_secret(false);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) key: Option<PublicKey>,
+    pub(crate) pair: Option<KeyPair>,
+    pub(crate) store_secret: bool,
+    pub(crate) create: bool,
+    pub(crate) read_only: bool,
+    pub(crate) lock: bool,
+    pub(crate) verify_reads: bool,
+    pub(crate) max_block_bytes: usize,
+    pub(crate) max_length: u64,
+    pub(crate) cached_nodes: usize,
+    pub(crate) checkpoint_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            key: None,
+            pair: None,
+            store_secret: true,
+            create: true,
+            read_only: false,
+            lock: true,
+            verify_reads: true,
+            max_block_bytes: MAX_BLOCK_BYTES,
+            max_length: MAX_LENGTH,
+            cached_nodes: CACHED_NODES,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+        }
+    }
+}
+
+impl Options {
+    /// Opens whatever the directory says, or fails if it says nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The log's public key. A directory that holds another log is refused.
+    #[must_use]
+    pub fn key(mut self, key: PublicKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The log's key pair, which makes it writable.
+    #[must_use]
+    pub fn key_pair(mut self, pair: KeyPair) -> Self {
+        self.key = Some(pair.public);
+        self.pair = Some(pair);
+        self
+    }
+
+    /// Whether the file `secret_key` is written for a key pair that was given (default: yes). Say
+    /// no when the secret is derived or kept elsewhere.
+    #[must_use]
+    pub fn store_secret(mut self, store: bool) -> Self {
+        self.store_secret = store;
+        self
+    }
+
+    /// Whether a directory without a log gets a new one (default: yes).
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Writes nothing at all, not even repairs, and takes no lock (default: no). The log sees what
+    /// was stored when it was opened.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Whether the log's own lock, on the file `bitfield`, is taken (default: yes). Node's packages
+    /// honour it. Say no only if the layer above holds a lock that covers this directory.
+    #[must_use]
+    pub fn lock(mut self, lock: bool) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// Whether a block is hashed and compared with its leaf each time it is read (default: yes).
+    /// Without it, a damaged disk can hand out damaged blocks.
+    #[must_use]
+    pub fn verify_reads(mut self, verify: bool) -> Self {
+        self.verify_reads = verify;
+        self
+    }
+
+    /// The largest block that can be appended, in bytes (default and most: 8 MiB less 64 KiB, so
+    /// that the message carrying the block and its proof stays within the transport's frame limit).
+    #[must_use]
+    pub fn max_block_bytes(mut self, bytes: usize) -> Self {
+        self.max_block_bytes = bytes.min(MAX_BLOCK_BYTES);
+        self
+    }
+
+    /// The greatest length believed, in blocks (default 2^32). An author can sign any length; one
+    /// beyond this is refused, since memory and the bitfield file grow with it.
+    #[must_use]
+    pub fn max_length(mut self, blocks: u64) -> Self {
+        self.max_length = blocks.min(1 << 40);
+        self
+    }
+
+    /// How many tree nodes are kept in memory at most (default 16,384; about 64 bytes each).
+    #[must_use]
+    pub fn cached_nodes(mut self, nodes: usize) -> Self {
+        self.cached_nodes = nodes;
+        self
+    }
+
+    /// After how many bytes stored by `put` the log flushes by itself (default 64 MiB), which bounds
+    /// what is fetched again after a crash. Appended blocks need none: they are found again.
+    #[must_use]
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.checkpoint_bytes = bytes;
+        self
+    }
+}
+
+/// Node refuses frames above 8 MiB; 64 KiB of it are left for the proof and the message's fields.
+pub(crate) const MAX_BLOCK_BYTES: usize = (8 << 20) - (64 << 10);
+
+/// The largest block that Node's `append` takes, and so the largest one found in a directory.
+pub(crate) const MAX_STORED_BLOCK_BYTES: usize = 8 << 20;
+
+const MAX_LENGTH: u64 = 1 << 32;
+const CACHED_NODES: usize = 16_384;
+const CHECKPOINT_BYTES: u64 = 64 << 20;

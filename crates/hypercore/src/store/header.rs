@@ -1,0 +1,111 @@
+//! The 32 bytes at the start of `bitfield`, `signatures` and `tree`.
+//!
+//! `05 02 57`, the kind of file, version 0, the entry size as a big-endian `u16`, the length of the
+//! algorithm's name and the name, padded with zeros.
+
+use std::io;
+
+use hypercore_storage::Storage;
+
+use crate::OpenError;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// The file's name in the directory.
+    pub(crate) file: &'static str,
+    number: u8,
+    algorithm: &'static str,
+}
+
+pub(crate) const BITFIELD: Kind = Kind {
+    file: "bitfield",
+    number: 0,
+    algorithm: "",
+};
+pub(crate) const SIGNATURES: Kind = Kind {
+    file: "signatures",
+    number: 1,
+    algorithm: "Ed25519",
+};
+pub(crate) const TREE: Kind = Kind {
+    file: "tree",
+    number: 2,
+    algorithm: "BLAKE2b",
+};
+
+impl Kind {
+    pub(crate) fn encode(self, entry_bytes: u16) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        header[..3].copy_from_slice(&MAGIC);
+        header[3] = self.number;
+        header[5..7].copy_from_slice(&entry_bytes.to_be_bytes());
+        header[7] = u8::try_from(self.algorithm.len()).expect("algorithm names are short");
+        header[8..8 + self.algorithm.len()].copy_from_slice(self.algorithm.as_bytes());
+        header
+    }
+
+    /// The entry size that a file's header states; `None` when the header was never written, or its
+    /// write was lost.
+    pub(crate) fn read(self, file: &dyn Storage) -> Result<Option<u16>, OpenError> {
+        let mut header = [0; HEADER_BYTES];
+        let present = usize::try_from(file.len()?)
+            .unwrap_or(HEADER_BYTES)
+            .min(HEADER_BYTES);
+        file.read(0, &mut header[..present])?;
+        if header == [0; HEADER_BYTES] {
+            return Ok(None);
+        }
+        let entry_bytes = u16::from_be_bytes([header[5], header[6]]);
+        if header == self.encode(entry_bytes) {
+            Ok(Some(entry_bytes))
+        } else if present < HEADER_BYTES && self.encode(0)[..3] == header[..3] {
+            // The very first write was torn; nothing can follow it.
+            Ok(None)
+        } else {
+            Err(OpenError::Format {
+                file: self.file,
+                what: "header",
+            })
+        }
+    }
+
+    /// As [`Kind::read`], where only one entry size is possible.
+    pub(crate) fn expect(self, file: &dyn Storage, bytes: u16) -> Result<bool, OpenError> {
+        match self.read(file)? {
+            None => Ok(false),
+            Some(found) if found == bytes => Ok(true),
+            Some(_) => Err(OpenError::Format {
+                file: self.file,
+                what: "entry size",
+            }),
+        }
+    }
+
+    pub(crate) fn write(self, file: &dyn Storage, entry_bytes: u16) -> io::Result<()> {
+        file.write(0, &self.encode(entry_bytes))
+    }
+}
+
+/// Where the entries of a file begin.
+pub(crate) const HEADER_BYTES: usize = 32;
+pub(crate) const ENTRIES: u64 = 32;
+const MAGIC: [u8; 3] = [0x05, 0x02, 0x57];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, entry_bytes: u16, prefix: &str) {
+        let header = hex::encode(kind.encode(entry_bytes));
+        assert_eq!(header.trim_end_matches('0'), prefix.trim_end_matches('0'));
+        assert_eq!(header.len(), 64);
+    }
+
+    #[test]
+    fn headers_are_those_of_the_reference() {
+        check(BITFIELD, 3584, "05025700000e00");
+        check(SIGNATURES, 64, "05025701000040074564323535313900");
+        check(TREE, 40, "0502570200002807424c414b45326200");
+    }
+}
