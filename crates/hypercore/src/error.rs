@@ -75,6 +75,9 @@ pub enum AppendError {
     /// again.
     #[error("an earlier write failed; open the log again")]
     Poisoned,
+    /// The log was closed.
+    #[error("the log is closed")]
+    Closed,
     /// The storage failed.
     #[error("storage failed")]
     Storage(#[from] io::Error),

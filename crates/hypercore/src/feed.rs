@@ -1,81 +1,117 @@
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
-use event_listener::Event;
-use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey};
+use hypercore_crypto::{DiscoveryKey, PublicKey};
 
-use crate::{AppendError, ReadError};
+use crate::{AppendError, Hypercore, ReadError};
+
+mod blocks;
+mod demand;
+mod download;
+mod events;
+mod get;
+mod shared;
+mod swarm;
+
+pub use download::Download;
+pub use events::{Events, FeedEvent};
+pub use shared::AvailableHold;
+
+use demand::Selected;
+use get::Get;
+use shared::Shared;
 
 /// A cloneable handle on a log, whose `get` waits for blocks that have not arrived.
+///
+/// All handles share one [`Hypercore`]. Whatever can be answered from storage is answered at once
+/// and synchronously; the `async` methods wait for peers. The log knows no wire: each remote that
+/// has it open takes part as a [`Peer`], through which a replicator learns which blocks are wanted
+/// and brings them. Every future here is cancel-safe: dropping it withdraws what it asked for.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    key: PublicKey,
-    blocks: Mutex<Vec<Bytes>>,
-    changed: Event,
+    shared: Arc<Shared>,
 }
 
 impl Feed {
-    /// PLACEHOLDER until `Feed::new(Hypercore)` lands: a log in memory.
-    pub fn placeholder(pair: &KeyPair) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                key: pair.public,
-                blocks: Mutex::default(),
-                changed: Event::new(),
-            }),
-        }
+    /// PLACEHOLDER for `Feed::new`: a log in memory.
+    pub fn placeholder(pair: &hypercore_crypto::KeyPair) -> Self {
+        let dir = Arc::new(hypercore_storage::MemoryDir::new());
+        let options = crate::Options::new().key_pair(pair.clone());
+        Self::new(Hypercore::open(dir, options).expect("a log in memory opens"))
     }
 
-    fn blocks(&self) -> std::sync::MutexGuard<'_, Vec<Bytes>> {
-        self.inner
-            .blocks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Shares an open log.
+    pub fn new(core: Hypercore) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(core)),
+        }
     }
 
     /// Who signs the log.
     pub fn public_key(&self) -> PublicKey {
-        self.inner.key
+        self.shared.public_key
     }
 
     /// What may be said aloud to find the log.
     pub fn discovery_key(&self) -> DiscoveryKey {
-        self.inner.key.discovery_key()
+        self.shared.discovery_key
     }
 
     /// Whether blocks can be appended here.
     pub fn is_writable(&self) -> bool {
-        true
+        self.shared.writable
     }
 
-    /// The number of blocks known to be in the log.
+    /// Whether the log was closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.core().is_none()
+    }
+
+    /// The number of blocks known to be in the log; 0 once it is closed.
     pub fn length(&self) -> u64 {
-        self.blocks().len() as u64
+        self.shared.core().as_ref().map_or(0, Hypercore::length)
     }
 
-    /// The number of bytes in these blocks.
+    /// The number of bytes in these blocks; 0 once it is closed.
     pub fn byte_length(&self) -> u64 {
-        self.blocks().iter().map(|block| block.len() as u64).sum()
+        self.shared
+            .core()
+            .as_ref()
+            .map_or(0, Hypercore::byte_length)
     }
 
     /// Whether a block is stored here.
     pub fn has(&self, index: u64) -> bool {
-        index < self.length()
+        self.shared
+            .core()
+            .as_ref()
+            .is_some_and(|core| core.has(index))
+    }
+
+    /// Whether every block of a range is stored here.
+    pub fn has_range(&self, range: Range<u64>) -> bool {
+        self.next_missing(range.start, range.end).is_none()
     }
 
     /// How many blocks of a range are stored here.
     pub fn downloaded(&self, range: Range<u64>) -> u64 {
-        range.end.min(self.length()).saturating_sub(range.start)
+        self.shared
+            .core()
+            .as_ref()
+            .map_or(0, |core| core.downloaded(range))
+    }
+
+    /// The first block of `from..end` that is not stored here.
+    pub fn next_missing(&self, from: u64, end: u64) -> Option<u64> {
+        match self.shared.core().as_ref() {
+            Some(core) => core.next_missing(from, end),
+            None => (from < end).then_some(from),
+        }
     }
 
     /// Appends one block; returns its index.
@@ -85,85 +121,157 @@ impl Feed {
 
     /// Appends blocks as one batch under one signature; returns the index of the first.
     pub fn append_batch<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<u64, AppendError> {
-        let mut stored = self.blocks();
-        let first = stored.len() as u64;
-        stored.extend(
-            blocks
-                .iter()
-                .map(|block| Bytes::copy_from_slice(block.as_ref())),
-        );
-        self.inner.changed.notify(usize::MAX);
+        let mut woken = Vec::new();
+        let first = {
+            let mut core = self.shared.core_mut();
+            let core = core.as_mut().ok_or(AppendError::Closed)?;
+            let first = core.append_batch(blocks)?;
+            let appended = first..core.length();
+            if !appended.is_empty() {
+                self.shared.swarm().appended(core, appended, &mut woken);
+            }
+            first
+        };
+        self.shared.set_dirty();
+        self.shared.wake(woken);
         Ok(first)
     }
 
     /// Makes everything appended or stored before survive a power cut.
     pub fn flush(&self) -> io::Result<()> {
-        Ok(())
+        self.shared.flush()
+    }
+
+    /// Flushes and closes the log for every holder of a handle. What waits fails with
+    /// [`ReadError::Closed`]; peers are asked to go.
+    pub fn close(&self) -> io::Result<()> {
+        self.shared.close()
     }
 
     /// The block if it is stored here, `None` if not. Never waits for the network.
     pub fn get_local(&self, index: u64) -> Result<Option<Bytes>, ReadError> {
-        Ok(usize::try_from(index)
-            .ok()
-            .and_then(|index| self.blocks().get(index).cloned()))
+        self.shared
+            .core()
+            .as_ref()
+            .ok_or(ReadError::Closed)?
+            .get(index)
+    }
+
+    /// The blocks of a range, all of which must be stored here.
+    pub fn get_range_local(&self, range: Range<u64>) -> Result<Vec<Bytes>, ReadError> {
+        self.shared
+            .core()
+            .as_ref()
+            .ok_or(ReadError::Closed)?
+            .get_range(range)
     }
 
     /// The block, waiting for as long as it takes to arrive from a peer. Cancel-safe: dropping the
     /// future withdraws the request.
     pub async fn get(&self, index: u64) -> Result<Bytes, ReadError> {
+        Get::new(self, index).await
+    }
+
+    /// The block, or `None` as soon as no peer is left that might have it. Cancel-safe.
+    pub async fn get_available(&self, index: u64) -> Result<Option<Bytes>, ReadError> {
+        let mut get = Get::new(self, index);
         loop {
-            let listener = self.inner.changed.listen();
-            if let Some(block) = self.get_local(index)? {
-                return Ok(block);
+            let mut changed = pin!(self.shared.listen());
+            let found = poll_fn(|cx| {
+                if let Poll::Ready(block) = Pin::new(&mut get).poll(cx) {
+                    return Poll::Ready(Some(block.map(Some)));
+                }
+                let hopeless = {
+                    let swarm = self.shared.swarm();
+                    !swarm.is_unanswered()
+                };
+                if hopeless {
+                    return Poll::Ready(Some(Ok(None)));
+                }
+                ready!(changed.as_mut().poll(cx));
+                Poll::Ready(None)
+            });
+            if let Some(result) = found.await {
+                return result;
             }
-            listener.await;
         }
     }
 
     /// Asks the connected peers for a newer length. True if the log grew; false as soon as every
     /// peer has answered that it has none, or there is no peer. Cancel-safe.
+    ///
+    /// A peer whose connection is still being made counts as one that has not answered while
+    /// somebody [holds](Feed::hold_available) the log.
     pub async fn update(&self) -> Result<bool, ReadError> {
-        Ok(false)
+        let length = self.length();
+        if self.is_writable() {
+            return if self.is_closed() {
+                Err(ReadError::Closed)
+            } else {
+                Ok(false)
+            };
+        }
+        let _wish = self.shared.want_length(u64::MAX);
+        loop {
+            let changed = self.shared.listen();
+            if self.is_closed() {
+                return Err(ReadError::Closed);
+            }
+            let grown = self.length();
+            if !self.shared.swarm().is_unanswered() {
+                return Ok(grown > length);
+            }
+            changed.await;
+        }
     }
 
     /// Waits until the log is longer than `length` blocks, and returns its length. Keeps asking
     /// peers for it. Cancel-safe.
     pub async fn wait_longer_than(&self, length: u64) -> Result<u64, ReadError> {
+        let mut wish = None;
         loop {
-            let listener = self.inner.changed.listen();
-            if self.length() > length {
-                return Ok(self.length());
+            let changed = self.shared.listen();
+            if self.is_closed() {
+                return Err(ReadError::Closed);
             }
-            listener.await;
+            let grown = self.length();
+            if grown > length {
+                return Ok(grown);
+            }
+            wish.get_or_insert_with(|| self.shared.want_length(length.saturating_add(1)));
+            changed.await;
         }
     }
 
-    /// Fetches every block of a range that is missing. The handle is a future that resolves when
-    /// all are here; dropping it cancels.
+    /// Fetches every block of a range that is missing, in whatever order is fastest. The handle is
+    /// a future that resolves when all are here; dropping it cancels. A range that ends beyond the
+    /// log also fetches what is appended later.
     pub fn download(&self, range: Range<u64>) -> Download {
-        let feed = self.clone();
-        Download(Box::pin(async move {
-            for index in range {
-                feed.get(index).await?;
-            }
-            Ok(())
-        }))
+        Download::new(self, Selected::Range(range), false)
     }
-}
 
-/// Blocks being fetched. A future that resolves when all are here; dropping it cancels.
-pub struct Download(Pin<Box<dyn Future<Output = Result<(), ReadError>> + Send>>);
-
-impl std::fmt::Debug for Download {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Download")
+    /// Like [`Feed::download`], but asks for the blocks in order.
+    pub fn download_linear(&self, range: Range<u64>) -> Download {
+        Download::new(self, Selected::Range(range), true)
     }
-}
 
-impl Future for Download {
-    type Output = Result<(), ReadError>;
+    /// Fetches the blocks of a list that are missing. The handle is a future that resolves when
+    /// all are here; dropping it cancels.
+    pub fn download_blocks(&self, mut blocks: Vec<u64>) -> Download {
+        blocks.sort_unstable();
+        blocks.dedup();
+        Download::new(self, Selected::List(blocks.into()), true)
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+    /// Says that a peer may be about to join: until the guard is dropped, [`Feed::update`] and
+    /// [`Feed::get_available`] do not conclude that nobody has what they look for. Held while a
+    /// connection is being made.
+    pub fn hold_available(&self) -> AvailableHold {
+        AvailableHold::new(&self.shared)
+    }
+
+    /// What happens to the log from now on.
+    pub fn events(&self) -> Events {
+        self.shared.swarm().subscribers.subscribe()
     }
 }

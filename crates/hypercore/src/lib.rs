@@ -29,7 +29,7 @@ mod store;
 mod tree;
 
 pub use error::{AppendError, OpenError, ReadError};
-pub use feed::{Download, Feed};
+pub use feed::{AvailableHold, Download, Events, Feed, FeedEvent};
 pub use hypercore::Hypercore;
 pub use index::{NodeIndex, Roots, roots};
 pub use options::Options;

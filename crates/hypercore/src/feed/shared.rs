@@ -1,0 +1,149 @@
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::Waker;
+
+use event_listener::{Event, EventListener};
+use hypercore_crypto::{DiscoveryKey, PublicKey};
+
+use super::events::FeedEvent;
+use super::swarm::Swarm;
+use crate::Hypercore;
+
+/// What all handles on one log share.
+///
+/// Lock order: the log, then the swarm. Wakers run when neither is held.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) public_key: PublicKey,
+    pub(super) discovery_key: DiscoveryKey,
+    pub(super) writable: bool,
+    /// `None` once closed.
+    core: RwLock<Option<Hypercore>>,
+    swarm: Mutex<Swarm>,
+    /// Told of everything but the arrival of a block that somebody waits for by its index.
+    changed: Event,
+    /// Whether something was written and not flushed.
+    dirty: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(core: Hypercore) -> Self {
+        Self {
+            public_key: core.public_key(),
+            discovery_key: core.discovery_key(),
+            writable: core.is_writable(),
+            core: RwLock::new(Some(core)),
+            swarm: Mutex::default(),
+            changed: Event::new(),
+            dirty: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn core(&self) -> RwLockReadGuard<'_, Option<Hypercore>> {
+        self.core.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn core_mut(&self) -> RwLockWriteGuard<'_, Option<Hypercore>> {
+        self.core.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn swarm(&self) -> MutexGuard<'_, Swarm> {
+        self.swarm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn listen(&self) -> EventListener {
+        self.changed.listen()
+    }
+
+    /// Lets everybody look again who waits for something else than one block.
+    pub(super) fn changed(&self) {
+        self.changed.notify(usize::MAX);
+    }
+
+    pub(super) fn wake(&self, woken: Vec<Waker>) {
+        woken.into_iter().for_each(Waker::wake);
+        self.changed();
+    }
+
+    pub(super) fn set_dirty(&self) {
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    pub(super) fn flush(&self) -> io::Result<()> {
+        if !self.dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let mut core = self.core_mut();
+        let Some(core) = core.as_mut() else {
+            return Ok(());
+        };
+        core.flush().inspect_err(|_| self.set_dirty())
+    }
+
+    pub(super) fn close(&self) -> io::Result<()> {
+        let mut woken = Vec::new();
+        let core = {
+            let mut core = self.core_mut();
+            let mut swarm = self.swarm();
+            if core.is_some() {
+                swarm.subscribers.send(|| FeedEvent::Closed, &mut woken);
+                swarm.demand.wake_all(&mut woken);
+            }
+            core.take()
+        };
+        let result = core.map_or(Ok(()), Hypercore::close);
+        self.wake(woken);
+        result
+    }
+
+    /// Wishes for the log to reach a length, for as long as the guard lives.
+    pub(super) fn want_length(&self, length: u64) -> Wish<'_> {
+        self.wish(|swarm| Kind::Length(swarm.demand.add_length(length)))
+    }
+
+    fn wish(&self, add: impl FnOnce(&mut Swarm) -> Kind) -> Wish<'_> {
+        let mut swarm = self.swarm();
+        let kind = add(&mut swarm);
+        Wish { shared: self, kind }
+    }
+}
+
+/// Something that a future waits for, withdrawn with it.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    shared: &'a Shared,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Length(u64),
+}
+
+impl Drop for Wish<'_> {
+    fn drop(&mut self) {
+        let mut swarm = self.shared.swarm();
+        match self.kind {
+            Kind::Length(id) => swarm.demand.remove_length(id),
+        }
+    }
+}
+
+/// Says that a peer may be about to join. See [`Feed::hold_available`](crate::Feed::hold_available).
+#[derive(Debug)]
+pub struct AvailableHold(Arc<Shared>);
+
+impl AvailableHold {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        shared.swarm().hold();
+        Self(shared.clone())
+    }
+}
+
+impl Drop for AvailableHold {
+    fn drop(&mut self) {
+        self.0.swarm().unhold();
+        self.0.changed();
+    }
+}
