@@ -18,15 +18,21 @@ pub enum OpenMode {
 
 /// A place that opens files by name.
 ///
-/// Names are relative, with `/` between folders, and never contain `..` or an empty component.
+/// Names are relative, with `/` between folders. One with an empty component, `.`, `..`, a NUL, a
+/// backslash or a colon is refused with [`io::ErrorKind::InvalidInput`], also as part of a
+/// [`subdir`](Self::subdir). Folders come with the files in them and have no life of their own.
 pub trait StorageDir: Debug + Send + Sync {
-    /// Opens the file `name`.
+    /// Opens the file `name`. Opening it again gives another handle on the same bytes.
+    ///
+    /// Opened for reading only, its writes fail with [`io::ErrorKind::PermissionDenied`]. What a
+    /// handle does once its file was removed is not specified, except that it never reaches another
+    /// file.
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Arc<dyn Storage>>;
 
     /// Removes the file `name`. A missing file is an error of kind [`io::ErrorKind::NotFound`].
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Whether a file of that name is there. Errors other than "not found" are reported.
+    /// Whether a file (not a folder) of that name is there. Errors other than "not found" are reported.
     fn exists(&self, name: &str) -> io::Result<bool>;
 
     /// The names directly below the folder `name` (empty for the top), files and folders, sorted.
@@ -40,10 +46,13 @@ pub trait StorageDir: Debug + Send + Sync {
     /// until the returned guard is dropped.
     ///
     /// Fails at once with [`io::ErrorKind::WouldBlock`] when somebody else holds it. On disk this
-    /// is `flock` (Unix) or `LockFile` (Windows), the lock that the Node packages take too.
+    /// is `flock` (Unix) or `LockFile` (Windows), the lock that the Node packages take too. A
+    /// second lock in the same process fails as well. Open the file after locking it: where the
+    /// system's locks bind (Windows), earlier handles can no longer use it.
     fn lock(&self, name: &str) -> io::Result<Lock>;
 
-    /// The same place seen from its folder `name`: every name below is relative to it.
+    /// The same place seen from its folder `name`, which need not exist: every name below is
+    /// relative to it.
     fn subdir(&self, name: &str) -> Arc<dyn StorageDir>;
 }
 

@@ -1,19 +1,29 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::disk::file::DiskFile;
+use self::file::DiskFile;
+pub use self::pool::FilePool;
 use crate::{Lock, OpenMode, Storage, StorageDir, name};
 
 mod file;
+mod pool;
 mod sys;
 
 /// Files below a directory on disk. Clones share it.
 ///
 /// Nothing is created before the first file is. What is created is the user's alone: folders have
 /// mode 0700 and files 0600 (on Unix), since keys lie among them.
+///
+/// Its files share a [`FilePool`]; a file may lose its descriptor to another and opens it again.
+/// That loses nothing: what is written belongs to the file, and a sync through any descriptor
+/// covers all of it (on Linux the file's pages and its record of write errors both stay with the
+/// inode). A file that was removed or replaced meanwhile then fails instead of being mistaken.
+///
+/// [`sync`](StorageDir::sync) covers folders in which this `DiskDir`, its clones and its subfolders
+/// created or removed something. On Windows it does nothing.
 #[derive(Clone, Debug)]
 pub struct DiskDir {
     prefix: String,
@@ -23,8 +33,15 @@ pub struct DiskDir {
 impl DiskDir {
     /// The directory `path`, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self::with_pool(path, FilePool::default())
+    }
+
+    /// The directory `path`, with its files' descriptors from `pool`.
+    pub fn with_pool(path: impl Into<PathBuf>, pool: FilePool) -> Self {
         let root = Root {
             path: path.into(),
+            pool,
+            locked: Mutex::default(),
             touched: Mutex::default(),
             syncing: Mutex::default(),
         };
@@ -40,6 +57,7 @@ impl DiskDir {
     }
 
     fn resolve(&self, name: &str) -> io::Result<PathBuf> {
+        name::check(name)?;
         let name = name::join(&self.prefix, name);
         name::check(&name)?;
         Ok(self.root.path.join(name))
@@ -50,16 +68,21 @@ impl StorageDir for DiskDir {
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Arc<dyn Storage>> {
         let path = self.resolve(name)?;
         let writable = mode != OpenMode::ReadOnly;
-        let file = match OpenOptions::new().read(true).write(writable).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && mode == OpenMode::Create => {
-                self.root.create(&path)?
-            }
-            opened => opened?,
-        };
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        if let Some(file) = self.root.locked().get(&path).and_then(Weak::upgrade) {
+            return Ok(Arc::new(DiskFile::locked(
+                self.root.clone(),
+                path,
+                writable,
+                file,
+            )));
         }
-        Ok(Arc::new(DiskFile::new(file, writable)))
+        let file = self.root.open(&path, writable, mode == OpenMode::Create)?;
+        Ok(Arc::new(DiskFile::new(
+            self.root.clone(),
+            path,
+            writable,
+            file,
+        )?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -99,12 +122,16 @@ impl StorageDir for DiskDir {
 
     fn lock(&self, name: &str) -> io::Result<Lock> {
         let path = self.resolve(name)?;
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.root.create(&path)?,
-            opened => opened?,
-        };
+        let file = Arc::new(self.root.open(&path, true, true)?);
         file.try_lock()?;
-        Ok(Lock::new(file))
+        self.root
+            .locked()
+            .insert(path.clone(), Arc::downgrade(&file));
+        Ok(Lock::new(Held {
+            root: self.root.clone(),
+            path,
+            file,
+        }))
     }
 
     fn subdir(&self, name: &str) -> Arc<dyn StorageDir> {
@@ -120,6 +147,9 @@ impl StorageDir for DiskDir {
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
+    pool: FilePool,
+    /// Files whose lock is held, with the descriptor that holds it.
+    locked: Mutex<BTreeMap<PathBuf, Weak<File>>>,
     /// Folders with entries that were created or removed since they were last synced.
     touched: Mutex<BTreeSet<PathBuf>>,
     /// Held while folders are synced, so that a second caller returns only when they are.
@@ -127,6 +157,21 @@ struct Root {
 }
 
 impl Root {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Weak<File>>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, path: &Path, writable: bool, create: bool) -> io::Result<File> {
+        self.pool.open(
+            || match OpenOptions::new().read(true).write(writable).open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
+                    self.create(path)
+                }
+                opened => opened,
+            },
+        )
+    }
+
     /// Creates a file and the folders above it.
     fn create(&self, path: &Path) -> io::Result<File> {
         if let Some(folder) = path.parent() {
@@ -180,5 +225,22 @@ impl Root {
             }
         }
         Ok(())
+    }
+}
+
+/// A held lock.
+#[derive(Debug)]
+struct Held {
+    root: Arc<Root>,
+    path: PathBuf,
+    file: Arc<File>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.root.locked().remove(&self.path);
+        // Files opened meanwhile share the descriptor, so closing it is not enough. The error has
+        // nowhere to go; the lock ends with the descriptor then.
+        let _ = self.file.unlock();
     }
 }

@@ -1,7 +1,10 @@
 //! Random-access storage for logs: bytes at offsets, and directories of named files.
 //!
 //! This crate knows bytes, not blocks. [`Storage`] is one file, [`StorageDir`] a place that opens
-//! files by name; [`MemoryDir`] keeps them in memory, [`DiskDir`] below a directory on disk.
+//! files by name; [`MemoryDir`] keeps them in memory, [`DiskDir`] below a directory on disk, with a
+//! [`FilePool`] that bounds the descriptors they take; [`ReadOnlyDir`] lends one out unchanged.
+//!
+//! Calls block. Nothing here knows about runtimes, and nothing is cached but descriptors.
 //!
 //! ```
 //! use hypercore_storage::{MemoryDir, OpenMode, StorageDir};
@@ -19,9 +22,11 @@ mod dir;
 mod disk;
 mod memory;
 mod name;
+mod read_only;
 mod storage;
 
 pub use dir::{Lock, OpenMode, StorageDir};
-pub use disk::DiskDir;
+pub use disk::{DiskDir, FilePool};
 pub use memory::MemoryDir;
+pub use read_only::ReadOnlyDir;
 pub use storage::Storage;

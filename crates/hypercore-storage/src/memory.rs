@@ -1,15 +1,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Lock, OpenMode, Storage, StorageDir};
+use self::file::MemoryFile;
+use crate::{Lock, OpenMode, Storage, StorageDir, name};
+
+mod file;
 
 /// Files in memory. Clones share them.
+///
+/// Holes cost nothing: only pages that were written take memory. Syncing does nothing, since there
+/// is nothing that would survive a crash.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDir {
     prefix: String,
-    files: Arc<Mutex<BTreeMap<String, Arc<Memory>>>>,
-    locks: Arc<Mutex<BTreeSet<String>>>,
+    world: Arc<Mutex<World>>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    files: BTreeMap<String, Arc<MemoryFile>>,
+    locked: BTreeSet<String>,
 }
 
 impl MemoryDir {
@@ -17,46 +28,89 @@ impl MemoryDir {
     pub fn new() -> Self {
         Self::default()
     }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resolve(&self, name: &str) -> io::Result<String> {
+        name::check(name)?;
+        let name = name::join(&self.prefix, name);
+        name::check(&name)?;
+        Ok(name)
+    }
+}
+
+impl World {
+    fn open(&mut self, name: &str, create: bool) -> io::Result<Arc<MemoryFile>> {
+        if let Some(file) = self.files.get(name) {
+            return Ok(file.clone());
+        }
+        if self.is_folder(name) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let above = name.match_indices('/').map(|(end, _)| &name[..end]);
+        if above
+            .into_iter()
+            .any(|folder| self.files.contains_key(folder))
+        {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if !create {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let file = Arc::new(MemoryFile::default());
+        self.files.insert(name.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    /// A folder is there as long as a file is below it.
+    fn is_folder(&self, name: &str) -> bool {
+        let below = format!("{name}/");
+        self.files
+            .range(below.clone()..)
+            .next()
+            .is_some_and(|(path, _)| path.starts_with(&below))
+    }
 }
 
 impl StorageDir for MemoryDir {
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Arc<dyn Storage>> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = format!("{}{name}", self.prefix);
-        match files.get(&name) {
-            Some(file) => Ok(file.clone()),
-            None if mode == OpenMode::Create => {
-                let file = Arc::new(Memory::default());
-                files.insert(name, file.clone());
-                Ok(file)
-            }
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
+        let name = self.resolve(name)?;
+        let file = self.world().open(&name, mode == OpenMode::Create)?;
+        Ok(match mode {
+            OpenMode::ReadOnly => Arc::new(file::ReadOnly(file)),
+            OpenMode::Create | OpenMode::Existing => file,
+        })
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        match files.remove(&format!("{}{name}", self.prefix)) {
+        let name = self.resolve(name)?;
+        match self.world().files.remove(&name) {
             Some(_) => Ok(()),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     fn exists(&self, name: &str) -> io::Result<bool> {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(files.contains_key(&format!("{}{name}", self.prefix)))
+        let name = self.resolve(name)?;
+        Ok(self.world().files.contains_key(&name))
     }
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
-        let mut prefix = format!("{}{name}", self.prefix);
-        if !name.is_empty() {
-            prefix.push('/');
-        }
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let names: BTreeSet<&str> = files
-            .keys()
-            .filter_map(|path| path.strip_prefix(&prefix))
-            .map(|rest| rest.split('/').next().unwrap_or(rest))
+        let folder = name::join(&self.prefix, name);
+        name::check_folder(&folder)?;
+        let below = if folder.is_empty() {
+            folder
+        } else {
+            format!("{folder}/")
+        };
+        let world = self.world();
+        let names: BTreeSet<&str> = world
+            .files
+            .range(below.clone()..)
+            .map_while(|(path, _)| path.strip_prefix(&below))
+            .filter_map(|rest| rest.split('/').next())
             .collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
@@ -66,22 +120,24 @@ impl StorageDir for MemoryDir {
     }
 
     fn lock(&self, name: &str) -> io::Result<Lock> {
-        self.open(name, OpenMode::Create)?;
-        let name = format!("{}{name}", self.prefix);
-        let mut held = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.insert(name.clone()) {
+        let name = self.resolve(name)?;
+        let mut world = self.world();
+        world.open(&name, true)?;
+        if !world.locked.insert(name.clone()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Lock::new(Held {
             name,
-            locks: self.locks.clone(),
+            world: self.world.clone(),
         }))
     }
 
     fn subdir(&self, name: &str) -> Arc<dyn StorageDir> {
+        // A bad name cannot be reported here; it stays in the prefix, and every call checks that.
+        let name = if name.is_empty() { "." } else { name };
         Arc::new(Self {
-            prefix: format!("{}{name}/", self.prefix),
-            ..self.clone()
+            prefix: name::join(&self.prefix, name),
+            world: self.world.clone(),
         })
     }
 }
@@ -89,59 +145,15 @@ impl StorageDir for MemoryDir {
 #[derive(Debug)]
 struct Held {
     name: String,
-    locks: Arc<Mutex<BTreeSet<String>>>,
+    world: Arc<Mutex<World>>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.locks
+        self.world
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .locked
             .remove(&self.name);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Memory(RwLock<Vec<u8>>);
-
-impl Storage for Memory {
-    fn read(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        let range = start
-            .checked_add(buf.len())
-            .and_then(|end| bytes.get(start..end));
-        buf.copy_from_slice(range.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut bytes = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let end = start
-            .checked_add(data.len())
-            .ok_or(io::ErrorKind::FileTooLarge)?;
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        bytes[start..end].copy_from_slice(data);
-        Ok(())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).len() as u64)
-    }
-
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .resize(len, 0);
-        Ok(())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        Ok(())
     }
 }

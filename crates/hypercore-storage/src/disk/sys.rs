@@ -1,6 +1,6 @@
 //! What differs between systems.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -78,6 +78,48 @@ pub(crate) fn write_all_at(file: &File, mut offset: u64, mut data: &[u8]) -> io:
     Ok(())
 }
 
+/// Writes the parts one after the other with as few calls as possible.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_all_vectored_at(
+    file: &File,
+    mut offset: u64,
+    parts: &[&[u8]],
+) -> io::Result<()> {
+    use std::io::IoSlice;
+
+    for parts in parts.chunks(MAX_PARTS) {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match rustix::io::pwritev(file, rest, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the parts one after the other.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write_all_vectored_at(
+    file: &File,
+    mut offset: u64,
+    parts: &[&[u8]],
+) -> io::Result<()> {
+    for part in parts {
+        write_all_at(file, offset, part)?;
+        offset += part.len() as u64;
+    }
+    Ok(())
+}
+
 /// Frees the space of a range. The file keeps its length and reads as zeros there.
 #[cfg(target_os = "linux")]
 pub(crate) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
@@ -97,3 +139,42 @@ pub(crate) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
 pub(crate) fn punch_hole(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
     Ok(())
 }
+
+/// What tells a file from another of the same name.
+pub(crate) type Identity = (u64, u64);
+
+/// Device and inode number.
+#[cfg(unix)]
+pub(crate) fn identity(metadata: &Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Not to be had from `std` on this system.
+#[cfg(not(unix))]
+pub(crate) fn identity(_metadata: &Metadata) -> Option<Identity> {
+    None
+}
+
+/// Whether the process, or the system, has no file descriptors left.
+#[cfg(unix)]
+pub(crate) fn out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
+}
+
+/// Handles are not short on this system.
+#[cfg(not(unix))]
+pub(crate) fn out_of_descriptors(_error: &io::Error) -> bool {
+    false
+}
+
+/// The largest offset that systems can express.
+pub(crate) const MAX_OFFSET: u64 = i64::MAX as u64;
+
+/// How many parts Linux takes in one call (`IOV_MAX`).
+#[cfg(target_os = "linux")]
+const MAX_PARTS: usize = 1024;
