@@ -1,7 +1,8 @@
 //! The project's chores, in Rust so that they run wherever the project does: `cargo xtask <chore>`.
 //!
 //! `test` runs everything that can be run, `ci` adds what a reviewer would ask for first, `tidy`
-//! checks the laws of the house that no compiler knows, `fuzz` runs targets for a bounded time.
+//! checks the laws of the house that no compiler knows, `fuzz` runs targets for a bounded time,
+//! `bench-compare` measures against Node.
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod compare;
 mod fuzz;
 mod graph;
 mod node;
@@ -38,6 +40,8 @@ enum Chore {
     Tidy,
     /// Run fuzz targets for a bounded time.
     Fuzz(fuzz::Args),
+    /// Do the same work here and in the Node packages, in turn, and print the ratios.
+    BenchCompare(compare::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy(),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::BenchCompare(args) => compare::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
