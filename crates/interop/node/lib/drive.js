@@ -62,6 +62,7 @@ module.exports = {
       await storage.ready()
     }
     const drive = hyperdrive(storage, key)
+    drive.on('error', () => {})
     await call(cb => drive.ready(cb))
     return state(open(args, drive))
   },

@@ -1,7 +1,7 @@
 'use strict'
 // One hypercore, in a directory of its own or in a store.
 const hypercore = require('hypercore')
-const { at, bytes, call, digest, hex, open, opened } = require('./common')
+const { at, bytes, call, digest, hex, open, opened, pattern } = require('./common')
 
 const state = core => ({
   key: hex(core.key),
@@ -17,6 +17,8 @@ module.exports = {
     const options = { sparse: !!args.sparse }
     if (args.secretKey) options.secretKey = Buffer.from(args.secretKey, 'hex')
     const core = hypercore(args.dir, args.key && Buffer.from(args.key, 'hex'), options)
+    // What goes wrong is told to the caller of `ready` too; without a listener it ends the process.
+    core.on('error', () => {})
     await call(cb => core.ready(cb))
     return state(open(args, core))
   },
@@ -31,6 +33,15 @@ module.exports = {
     const blocks = args.blocks.map(bytes)
     if (args.batch) await call(cb => core.append(blocks, cb))
     else for (const block of blocks) await call(cb => core.append(block, cb))
+    return state(core)
+  },
+
+  // `count` blocks of `size` bytes in one append; the first has the pattern of `seed`, the next
+  // that of the seed after it.
+  async 'log.fill' (args) {
+    const core = at(args)
+    const blocks = Array.from({ length: args.count }, (_, i) => pattern(args.size, args.seed + i))
+    await call(cb => core.append(blocks, cb))
     return state(core)
   },
 

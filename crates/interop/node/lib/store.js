@@ -17,6 +17,7 @@ module.exports = {
     const core = args.name !== undefined
       ? store.get({ name: args.name })
       : args.key !== undefined ? store.get({ key: Buffer.from(args.key, 'hex') }) : store.default()
+    core.on('error', () => {})
     await call(cb => core.ready(cb))
     open(args, core)
     return log['log.state']({ on: args.as })

@@ -2,4 +2,5 @@
 //!
 //! They are one program, because linking is what takes the time.
 
+mod log_storage;
 mod vectors;
