@@ -133,8 +133,9 @@ impl Batch {
             });
         }
         let path = Path::new(key, options.hidden, self.shared.hash);
+        let head = self.head.clone();
         let node = self
-            .link(path, value.into(), options.flags, Omit::Nothing)
+            .link(head, path, value.into(), options.flags, Omit::Nothing)
             .await?;
         self.push(node, key)
     }
@@ -150,7 +151,7 @@ impl Batch {
             return Ok(false);
         };
         let path = Path::new(normalize(key), options.hidden, self.shared.hash);
-        let found = find_doomed(&mut self.reader(), head, &path, path.len()).await?;
+        let found = find_doomed(&mut self.reader(), head.clone(), &path, path.len()).await?;
         // Keys that differ in slashes only share a path; the reference deletes the very key only.
         let Some(doomed) = found
             .ok()
@@ -158,7 +159,8 @@ impl Batch {
         else {
             return Ok(false);
         };
-        self.replace(doomed.sibling, options.hidden, Omit::Node(doomed.node.seq))
+        let omit = Omit::Node(doomed.node.seq);
+        self.replace(Some(head), doomed.sibling, options.hidden, omit)
             .await?;
         Ok(true)
     }
@@ -182,7 +184,7 @@ impl Batch {
             return Ok(false);
         };
         let path = Path::new(normalize(prefix), options.hidden, self.shared.hash);
-        let found = find_doomed(&mut self.reader(), head, &path, path.len() - 1).await?;
+        let found = find_doomed(&mut self.reader(), head.clone(), &path, path.len() - 1).await?;
         let Ok(doomed) = found else { return Ok(false) };
         let at = doomed
             .sibling
@@ -192,8 +194,20 @@ impl Batch {
             path: &path,
             at: at.unwrap_or(0),
         };
-        self.replace(doomed.sibling, options.hidden, omit).await?;
+        self.replace(Some(head), doomed.sibling, options.hidden, omit)
+            .await?;
         Ok(true)
+    }
+
+    /// Goes back to an older version: what follows in the batch is written on top of that one.
+    ///
+    /// If no version is newer than the one given, nothing changes.
+    pub async fn revert(&mut self, version: u64) -> Result<(), TrieError> {
+        if version >= self.next_seq() {
+            return Ok(());
+        }
+        let head = self.reader().load(version.saturating_sub(1)).await?;
+        self.replace(head.clone(), head, false, Omit::Nothing).await
     }
 
     /// Carries out one write.
@@ -267,10 +281,11 @@ impl Batch {
         })
     }
 
-    /// Writes `sibling` again, without what it must not lead to any more. If nothing else is in the
-    /// trie, a node with an empty key says so.
+    /// Writes `sibling` again as the successor of `head`, without what it must not lead to any more.
+    /// If nothing else is in the trie, a node with an empty key says so.
     async fn replace(
         &mut self,
+        head: Option<Arc<Stored>>,
         sibling: Option<Arc<Stored>>,
         hidden: bool,
         omit: Omit<'_>,
@@ -278,7 +293,7 @@ impl Batch {
         let node = match &sibling {
             Some(sibling) => {
                 let (path, value) = (sibling.path.clone(), sibling.value.clone());
-                self.link(path, value, sibling.flags, omit).await?
+                self.link(head, path, value, sibling.flags, omit).await?
             }
             None => Stored {
                 seq: self.next_seq(),
@@ -295,12 +310,13 @@ impl Batch {
 
     async fn link(
         &self,
+        head: Option<Arc<Stored>>,
         path: Path,
         value: Option<Bytes>,
         flags: u64,
         omit: Omit<'_>,
     ) -> Result<Stored, TrieError> {
-        let links = link(&mut self.reader(), self.head.clone(), &path, omit).await?;
+        let links = link(&mut self.reader(), head, &path, omit).await?;
         Ok(Stored {
             seq: self.next_seq(),
             path,

@@ -59,6 +59,9 @@ pub enum TrieError {
         /// The version of the checkout.
         version: u64,
     },
+    /// The bytes are no checkpoint of this trie, prefix and version.
+    #[error("the checkpoint does not belong to this trie, prefix and version")]
+    Checkpoint,
     /// Something else appended to the log while a batch was being built on its head.
     #[error("the log grew to {length} blocks under a batch that starts at {base}")]
     Conflict {

@@ -1,90 +1,87 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
 
+use crate::checkpoint::{Places, put_place};
 use crate::loader::Loader;
-use crate::node::Stored;
-use crate::path::{COMPONENT_DIGITS, Path, TERMINATOR, is_check, normalize};
-use crate::reader::{Found, Reader, placed};
-use crate::{IterOptions, Node, NodeError, Trie, TrieError};
+use crate::path::{COMPONENT_DIGITS, Path, TERMINATOR, normalize};
+use crate::reader::{Found, Reader};
+use crate::walk::{Lead, Opening, Plan, Prefix, Step, Walk, check_names};
+use crate::{IterOptions, Node, Trie, TrieError};
 
 /// The nodes at and under a prefix, made by [`Trie::iter`]; a stream as well.
 ///
 /// They come in the order of their paths: a node before those under it, and siblings by the hash of
-/// their names. Cancel-safe; the iterator can go on after an error that passes.
+/// their names. Cancel-safe. An error ends the
+/// iteration; it can be resumed from its checkpoint.
+#[derive(Debug)]
 pub struct Iter {
-    opening: Option<Opening>,
-    /// What is left, the next one on top.
-    stack: Vec<Frame>,
-    loader: Loader,
-    prefix: Path,
-    /// The first digit below the prefix.
-    start: usize,
+    walk: Walk<Listing>,
+}
+
+/// A part of the trie: all that agrees with one node on the digits before `index`.
+#[derive(Debug)]
+struct Frame {
+    index: usize,
+    lead: Lead,
+}
+
+#[derive(Debug)]
+struct Listing {
+    prefix: Prefix,
     /// The digit at which every node is yielded, whatever is below it.
     end: usize,
     options: IterOptions,
 }
 
-type Opening = BoxFuture<'static, Result<Option<Arc<Stored>>, TrieError>>;
-
-/// A part of the trie: all that agrees with one node on the digits before `index`.
-#[derive(Clone)]
-struct Frame {
-    index: usize,
-    seq: u64,
-    node: Option<Arc<Stored>>,
-    /// The node that points here, and the value of the last digit before `index`.
-    origin: Option<(Arc<Stored>, u8)>,
-}
-
-/// What is to be done with a frame whose node is here.
-enum Step {
-    /// Nothing else is in it.
-    Yield,
-    /// It consists of these, the first one on top.
-    Split(Vec<Frame>),
-    /// Other blocks are needed to tell, and were asked for.
-    Wait,
-}
-
 impl Iter {
     pub(crate) fn open(trie: &Trie, prefix: &str, options: IterOptions) -> Self {
+        let plan = Listing::new(trie, prefix, options);
         let shared = Arc::clone(trie.shared());
-        let prefix = Path::new(normalize(prefix), options.hidden, shared.hash);
-        let start = prefix.len() - 1;
-        let end = if options.recursive {
-            usize::MAX
-        } else {
-            start + COMPONENT_DIGITS
-        };
-        let loader = Loader::new(Arc::clone(&shared));
-        let (path, head) = (prefix.clone(), trie.head());
-        let opening = async move {
+        let (head, prefix) = (trie.head(), plan.prefix.clone());
+        let opening: Opening<Frame> = Box::pin(async move {
             let mut reader = Reader::new(&shared);
             let Some(head) = reader.load(head).await? else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
-            Ok(match reader.find(head, &path, start).await? {
-                Found::At(node) => Some(node),
-                Found::Stuck(_) => None,
-            })
-        };
-        let opening: Opening = Box::pin(opening);
-        let opening = Some(opening);
+            Ok(
+                match reader.find(head, &prefix.path, prefix.digits).await? {
+                    Found::At(node) => vec![Frame {
+                        index: prefix.digits,
+                        lead: Lead::at(node),
+                    }],
+                    Found::Stuck(_) => Vec::new(),
+                },
+            )
+        });
+        let loader = Loader::new(Arc::clone(trie.shared()));
         Self {
-            opening,
-            stack: Vec::new(),
-            loader,
-            prefix,
-            start,
-            end,
-            options,
+            walk: Walk::open(plan, loader, options.prefetch, opening),
         }
+    }
+
+    pub(crate) fn resume(
+        trie: &Trie,
+        prefix: &str,
+        options: IterOptions,
+        checkpoint: &[u8],
+    ) -> Result<Self, TrieError> {
+        let plan = Listing::new(trie, prefix, options);
+        let mut places = Places::new(checkpoint, trie.version(), plan.prefix.digits);
+        let mut stack = Vec::new();
+        while let Some(index) = places.index()? {
+            stack.push(Frame {
+                index,
+                lead: Lead::resumed(places.seq()?),
+            });
+        }
+        let loader = Loader::new(Arc::clone(trie.shared()));
+        Ok(Self {
+            walk: Walk::resume(plan, loader, options.prefetch, stack),
+        })
     }
 
     /// The next node; `None` at the end.
@@ -92,106 +89,88 @@ impl Iter {
         StreamExt::next(self).await.transpose()
     }
 
-    fn poll_node(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Node>, TrieError>> {
-        if let Some(opening) = &mut self.opening {
-            let found = ready!(opening.as_mut().poll(cx));
-            self.opening = None;
-            if let Some(node) = found? {
-                let (index, seq) = (self.start, node.seq);
-                self.stack.push(Frame {
-                    index,
-                    seq,
-                    node: Some(node),
-                    origin: None,
-                });
-            }
+    /// Where the iterator stands, for [`Trie::resume_iter`]. `None` before the first node.
+    ///
+    /// The bytes name blocks, so they hold for later versions and in other programs; the iteration
+    /// goes on in the version where it began.
+    pub fn checkpoint(&self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for frame in self.walk.stack()? {
+            put_place(frame.index, &[frame.lead.seq], &mut bytes);
         }
-        while let Some(top) = self.stack.len().checked_sub(1) {
-            match self.step(top)? {
-                Some(Step::Yield) => {
-                    let node = self.stack.pop().and_then(|frame| frame.node);
-                    return Poll::Ready(Ok(node.map(|node| node.to_node())));
-                }
-                Some(Step::Split(frames)) => {
-                    self.stack.truncate(top);
-                    self.stack.extend(frames.into_iter().rev());
-                }
-                Some(Step::Wait) | None => {
-                    self.look_ahead()?;
-                    ready!(self.loader.poll(cx))?;
-                }
-            }
-        }
-        Poll::Ready(Ok(None))
+        Some(bytes)
     }
+}
 
-    /// What to do with a frame; `None` if its block was asked for.
-    fn step(&mut self, position: usize) -> Result<Option<Step>, TrieError> {
-        let frame = &mut self.stack[position];
-        if !load(&mut self.loader, &self.prefix, self.start, frame)? {
-            return Ok(None);
+impl Stream for Iter {
+    type Item = Result<Node, TrieError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().walk.poll_next(cx)
+    }
+}
+
+impl Listing {
+    fn new(trie: &Trie, prefix: &str, options: IterOptions) -> Self {
+        let path = Path::new(normalize(prefix), options.hidden, trie.shared().hash);
+        let prefix = Prefix::new(path);
+        let end = if options.recursive {
+            usize::MAX
+        } else {
+            prefix.digits + COMPONENT_DIGITS
+        };
+        Self {
+            prefix,
+            end,
+            options,
         }
-        let frame = &self.stack[position];
-        let Some(node) = &frame.node else {
-            return Ok(Some(Step::Split(Vec::new())));
+    }
+}
+
+impl Plan for Listing {
+    type Frame = Frame;
+    type Item = Node;
+
+    fn step(&self, frame: &mut Frame, loader: &mut Loader) -> Result<Step<Frame>, TrieError> {
+        if !frame.lead.load(frame.index, &self.prefix, loader)? {
+            return Ok(Step::Wait);
+        }
+        let Some(node) = frame.lead.node() else {
+            return Ok(Step::Split(Vec::new()));
+        };
+        // The node at the prefix itself may be unwanted.
+        let first = self.options.gt && frame.index == self.prefix.digits;
+        // Digits for which the node has no pointers leave nothing to choose.
+        let next = match first {
+            true => Some(frame.index),
+            false => node.links.from(frame.index).next().map(|(index, _)| index),
         };
         let end = self.end.min(node.path.len());
-        // Digits for which the node has no pointers leave nothing to choose, except that the node
-        // at the prefix itself may be unwanted.
-        let next = if self.options.gt && frame.index == self.start {
-            Some(self.start)
-        } else {
-            node.links.from(frame.index).next().map(|(index, _)| index)
-        };
         let Some(index) = next.filter(|index| *index < end) else {
-            return Ok(Some(Step::Yield));
-        };
-        let node = Arc::clone(node);
-        self.split(&node, index).map(Some)
-    }
-
-    /// Splits what agrees with `node` before `index` by the digit there.
-    fn split(&mut self, node: &Arc<Stored>, index: usize) -> Result<Step, TrieError> {
-        let bucket = node.links.bucket(index);
-        let order = if self.options.reverse {
-            REVERSE
-        } else {
-            FORWARD
+            return Ok(Step::Yield);
         };
         let mut frames = Vec::new();
         let mut waiting = false;
-        for digit in order {
-            if digit == TERMINATOR && self.options.gt && index == self.start {
+        for digit in if self.options.reverse {
+            REVERSE
+        } else {
+            FORWARD
+        } {
+            if first && digit == TERMINATOR {
                 continue;
             }
-            let begin = frames.len();
-            if node.path.digit(index) == digit {
-                let (seq, node) = (node.seq, Some(Arc::clone(node)));
-                frames.push(Frame {
-                    index: index + 1,
-                    seq,
-                    node,
-                    origin: None,
-                });
-            }
-            frames.extend(bucket.chain(digit).map(|seq| {
-                let origin = Some((Arc::clone(node), digit));
-                Frame {
-                    index: index + 1,
-                    seq,
-                    node: None,
-                    origin,
+            let mut leads: Vec<_> = Lead::branch(node, index, digit).collect();
+            if leads.len() > 1 {
+                for lead in &mut leads {
+                    waiting |= !lead.load(index + 1, &self.prefix, loader)?;
                 }
+                check_names(&leads, index)?;
+                leads.sort_by(|a, b| by_key(b, a));
+            }
+            frames.extend(leads.into_iter().map(|lead| Frame {
+                index: index + 1,
+                lead,
             }));
-            let chain = &mut frames[begin..];
-            if chain.len() > 1 {
-                for frame in &mut *chain {
-                    waiting |= !load(&mut self.loader, &self.prefix, self.start, frame)?;
-                }
-                if !waiting {
-                    sort_chain(chain, index)?;
-                }
-            }
         }
         Ok(if waiting {
             Step::Wait
@@ -200,110 +179,20 @@ impl Iter {
         })
     }
 
-    /// Asks for the blocks that will be needed next, and takes apart what has arrived of them.
-    fn look_ahead(&mut self) -> Result<(), TrieError> {
-        let mut budget = self.options.prefetch * LOOK_AHEAD;
-        let mut position = self.stack.len();
-        while position > 0 && budget > 0 && self.loader.in_flight() < self.options.prefetch {
-            position -= 1;
-            budget -= 1;
-            if let Some(Step::Split(frames)) = self.step(position)? {
-                let count = frames.len();
-                self.stack
-                    .splice(position..=position, frames.into_iter().rev());
-                position += count;
-            }
-        }
-        Ok(())
+    fn item(&self, frame: Frame) -> Option<Node> {
+        frame.lead.node().map(|node| node.to_node())
     }
 }
 
-impl Stream for Iter {
-    type Item = Result<Node, TrieError>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_node(cx).map(Result::transpose)
-    }
-}
-
-impl fmt::Debug for Iter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Iter")
-            .field("prefix", &self.prefix)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sees to it that a frame's node is here; asks for it and gives false if it is not. A node that
-/// stands for an empty trie leaves the frame without one.
-fn load(
-    loader: &mut Loader,
-    prefix: &Path,
-    start: usize,
-    frame: &mut Frame,
-) -> Result<bool, TrieError> {
-    if frame.node.is_some() {
-        return Ok(true);
-    }
-    let Some(node) = loader.get(frame.seq)? else {
-        loader.request(frame.seq);
-        return Ok(false);
+/// Compares keys as JavaScript compares strings.
+fn by_key(a: &Lead, b: &Lead) -> std::cmp::Ordering {
+    let units = |lead: &Lead| {
+        lead.node()
+            .map(|node| node.path.key().encode_utf16().collect::<Vec<_>>())
     };
-    if node.is_reset() {
-        return Ok(true);
-    }
-    frame.node = Some(match &frame.origin {
-        Some((origin, digit)) => {
-            let node = placed(node, &origin.path, frame.index - 1)?;
-            if node.path.digit(frame.index - 1) != *digit {
-                return Err(TrieError::Corrupt {
-                    seq: node.seq,
-                    source: NodeError::Misplaced,
-                });
-            }
-            node
-        }
-        None => placed(node, prefix, start)?,
-    });
-    frame.origin = None;
-    Ok(true)
+    units(a).cmp(&units(b))
 }
 
-/// Sorts nodes whose component ending at `index` has the same hash by their keys. Each must have
-/// another name there, or a forged trie could show the same keys over and over.
-fn sort_chain(chain: &mut [Frame], index: usize) -> Result<(), TrieError> {
-    chain.sort_by(|a, b| {
-        let (a, b) = (key_of(a), key_of(b));
-        // As JavaScript compares strings.
-        a.encode_utf16().cmp(b.encode_utf16())
-    });
-    for (position, frame) in chain.iter().enumerate() {
-        let Some(node) = &frame.node else { continue };
-        let twin = chain[..position]
-            .iter()
-            .filter_map(|other| other.node.as_ref());
-        if !is_check(index)
-            || !twin
-                .into_iter()
-                .all(|other| other.path.collides(&node.path, index))
-        {
-            return Err(TrieError::Corrupt {
-                seq: node.seq,
-                source: NodeError::Misplaced,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn key_of(frame: &Frame) -> &str {
-    frame.node.as_ref().map_or("", |node| node.path.key())
-}
-
-/// The order of digits, the terminator first: what ends here comes before what goes on.
-const FORWARD: [u8; 5] = [TERMINATOR, 0, 1, 2, 3];
-const REVERSE: [u8; 5] = [3, 2, 1, 0, TERMINATOR];
-
-/// How many parts of the walk are kept ready for each block in flight.
-const LOOK_AHEAD: usize = 4;
+/// The digits from the last one due to the first: what ends here comes before what goes on.
+const FORWARD: [u8; 5] = [3, 2, 1, 0, TERMINATOR];
+const REVERSE: [u8; 5] = [TERMINATOR, 0, 1, 2, 3];

@@ -12,10 +12,13 @@
 //! ```
 //! use bytes::Bytes;
 //! use hypertrie::{IterOptions, Options, Trie};
-//! # use hypercore::Feed;
-//! # use hypercore_crypto::KeyPair;
+//! # use std::sync::Arc;
+//! # use hypercore::{Feed, Hypercore};
+//! # let pair = hypercore_crypto::KeyPair::from_seed(&[1; 32]);
+//! # let dir = Arc::new(hypercore_storage::MemoryDir::new());
+//! # let log = Hypercore::open(dir, hypercore::Options::new().key_pair(pair))?;
+//! # let feed = Feed::new(log);
 //! # futures_lite::future::block_on(async {
-//! # let feed = Feed::placeholder(&KeyPair::from_seed(&[1; 32]));
 //!
 //! let trie = Trie::open(feed, Options::new()).await?;
 //! trie.put("fruit/apple", Bytes::from("red")).await?;
@@ -30,13 +33,17 @@
 //! while let Some(node) = fruit.next().await? {
 //!     assert_eq!(node.key, "fruit/plum");
 //! }
-//! # Ok::<(), hypertrie::TrieError>(())
-//! # }).unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod batch;
 mod cache;
+mod checkpoint;
+mod diff;
 mod error;
+mod history;
 mod iter;
 mod links;
 mod loader;
@@ -46,11 +53,14 @@ mod path;
 mod reader;
 mod schema;
 mod trie;
+mod walk;
 mod write;
 
 pub use batch::{Batch, Op};
+pub use diff::{Change, Diff};
 pub use error::{KeyError, NodeError, TrieError};
+pub use history::History;
 pub use iter::Iter;
 pub use node::{Node, decode_node};
-pub use options::{GetOptions, IterOptions, Options, PutOptions};
+pub use options::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, PutOptions};
 pub use trie::Trie;

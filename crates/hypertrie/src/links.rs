@@ -238,7 +238,7 @@ impl LinksBuilder {
     }
 }
 
-fn take_varint(bytes: &mut &[u8]) -> Result<u64, NodeError> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Result<u64, NodeError> {
     let mut value = 0u64;
     for (position, byte) in bytes.iter().enumerate().take(MAX_VARINT_BYTES) {
         value |= u64::from(byte & 0x7f) << (7 * position);
@@ -271,3 +271,111 @@ const LAST_SLOT: u8 = 30;
 
 /// Nine groups of seven bits hold every number that JavaScript can count to.
 const MAX_VARINT_BYTES: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &str, expected: NodeError) {
+        let bytes = hex::decode(bytes).unwrap();
+        assert_eq!(Links::decode(&bytes, 100, 34), Err(expected));
+    }
+
+    #[test]
+    fn codec_is_the_reference_s() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../tests/vectors/hypertrie.json")).unwrap();
+        for vector in vectors["trieCodec"].as_array().unwrap() {
+            let mut builder = LinksBuilder::default();
+            for entry in vector["entries"].as_array().unwrap() {
+                let index = usize::try_from(entry[0].as_u64().unwrap()).unwrap();
+                for (slot, target) in entry[1].as_object().unwrap() {
+                    builder.place(index, slot.parse().unwrap(), target.as_u64().unwrap());
+                }
+            }
+            let links = builder.finish();
+            let mut bytes = Vec::new();
+            links.encode(&mut bytes);
+            assert_eq!(hex::encode(&bytes), vector["hex"]);
+            assert_eq!(Links::decode(&bytes, 1 << 40, 1 << 20), Ok(links));
+        }
+    }
+
+    #[test]
+    fn broken_pointers_are_refused() {
+        check("", NodeError::Truncated);
+        check("80", NodeError::Truncated);
+        check("ffffffffffffffffffff01", NodeError::Truncated);
+        check("0201", NodeError::Truncated);
+        check("020101", NodeError::Truncated);
+        check("02010180", NodeError::Truncated);
+        // Digit 34, and 2^31, of a path with 34 digits.
+        check("23220101", NodeError::Bucket { index: 34 });
+        check("0080808080080101", NodeError::Bucket { index: 1 << 31 });
+        // Slot 32.
+        check("0201808080801001", NodeError::Slots { index: 1 });
+        check("02010101000101", NodeError::Order { index: 0 });
+        check("02010101010101", NodeError::Order { index: 1 });
+        check(
+            "02010100",
+            NodeError::Target {
+                index: 1,
+                target: 0,
+            },
+        );
+        check(
+            "02010164",
+            NodeError::Target {
+                index: 1,
+                target: 100,
+            },
+        );
+    }
+
+    #[test]
+    fn pointers_for_one_digit_overflow_into_later_slots() {
+        let mut builder = LinksBuilder::default();
+        for target in 1..=6 {
+            assert!(builder.add(32, 1, target), "{target}");
+            assert!(
+                builder.add(32, 1, target),
+                "a target that is there is not added again"
+            );
+        }
+        // Slot 31 is beyond what the reference can write.
+        assert!(!builder.add(32, 1, 7));
+        assert!(builder.add(32, 0, 7));
+        let links = builder.finish();
+        let slots: Vec<_> = links.bucket(32).iter().collect();
+        assert_eq!(
+            slots,
+            [(0, 7), (1, 1), (6, 2), (11, 3), (16, 4), (21, 5), (26, 6)]
+        );
+        assert_eq!(
+            links.bucket(32).chain(1).collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5, 6]
+        );
+        assert_eq!(links.bucket(31).get(1), None);
+    }
+
+    #[test]
+    fn one_pointer_can_be_removed() {
+        let mut builder = LinksBuilder::default();
+        for (index, digit) in [(0, 1), (1, 0), (1, 4), (7, 2)] {
+            assert!(builder.add(index, digit, 9));
+        }
+        let mut links = builder.finish();
+        assert_eq!(
+            links.bucket(1).get(4),
+            None,
+            "the same target twice in a bucket"
+        );
+        links.remove(1, 0);
+        links.remove(5, 0);
+        let left: Vec<_> = links.from(0).map(|(index, _)| index).collect();
+        assert_eq!(left, [0, 7]);
+    }
+}

@@ -40,6 +40,13 @@ impl Loader {
         }
     }
 
+    /// Asks for a block that is not here and was not asked for before.
+    pub(crate) fn prepare(&mut self, seq: u64) {
+        if !self.arrived.contains_key(&seq) && !self.shared.feed.has(seq) {
+            self.request(seq);
+        }
+    }
+
     /// Asks for a block, unless that was done before.
     pub(crate) fn request(&mut self, seq: u64) {
         if !self.requested.insert(seq) {

@@ -182,3 +182,101 @@ impl Default for IterOptions {
         Self::new()
     }
 }
+
+/// How to compare two versions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DiffOptions {
+    pub(crate) hidden: bool,
+    pub(crate) skip_left_null: bool,
+    pub(crate) skip_right_null: bool,
+    pub(crate) prefetch: usize,
+}
+
+impl DiffOptions {
+    /// All changes of visible keys.
+    pub fn new() -> Self {
+        Self {
+            hidden: false,
+            skip_left_null: false,
+            skip_right_null: false,
+            prefetch: 64,
+        }
+    }
+
+    /// Whether to compare the hidden keys instead. Default: false.
+    pub fn hidden(mut self, hidden: bool) -> Self {
+        self.hidden = hidden;
+        self
+    }
+
+    /// Whether to leave out keys that are absent on the left, and not to read them. Default: false.
+    pub fn skip_left_null(mut self, skip: bool) -> Self {
+        self.skip_left_null = skip;
+        self
+    }
+
+    /// Whether to leave out keys that are absent on the right, and not to read them. Default: false.
+    pub fn skip_right_null(mut self, skip: bool) -> Self {
+        self.skip_right_null = skip;
+        self
+    }
+
+    /// How many blocks to ask peers for at once when they are not stored here; at least 1.
+    /// Default: 64.
+    pub fn prefetch(mut self, blocks: usize) -> Self {
+        self.prefetch = blocks.max(1);
+        self
+    }
+}
+
+impl Default for DiffOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Which nodes to show, and in which order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HistoryOptions {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) reverse: bool,
+    pub(crate) prefetch: usize,
+}
+
+impl HistoryOptions {
+    /// All nodes, the oldest first.
+    pub fn new() -> Self {
+        Self {
+            from: 0,
+            to: u64::MAX,
+            reverse: false,
+            prefetch: 64,
+        }
+    }
+
+    /// Only nodes with these seqs.
+    pub fn range(mut self, seqs: std::ops::Range<u64>) -> Self {
+        (self.from, self.to) = (seqs.start, seqs.end);
+        self
+    }
+
+    /// Whether to begin with the newest node. Default: false.
+    pub fn reverse(mut self, reverse: bool) -> Self {
+        self.reverse = reverse;
+        self
+    }
+
+    /// How many blocks to ask peers for at once when they are not stored here; at least 1.
+    /// Default: 64.
+    pub fn prefetch(mut self, blocks: usize) -> Self {
+        self.prefetch = blocks.max(1);
+        self
+    }
+}
+
+impl Default for HistoryOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

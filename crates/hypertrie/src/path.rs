@@ -161,3 +161,85 @@ pub(crate) const DIGITS: u8 = 5;
 
 /// How many digits a component has.
 pub(crate) const COMPONENT_DIGITS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn vectors() -> Value {
+        serde_json::from_str(include_str!("../tests/vectors/hypertrie.json")).unwrap()
+    }
+
+    #[test]
+    fn paths_are_the_reference_s() {
+        for vector in vectors()["paths"].as_array().unwrap() {
+            let input = vector["input"].as_str().unwrap();
+            let path = Path::new(
+                normalize(input),
+                vector["hidden"].as_bool().unwrap(),
+                siphash,
+            );
+            // The vectors show keys as they are before the second slash is stripped.
+            assert_eq!(
+                path.key(),
+                decoded(vector["key"].as_str().unwrap()),
+                "{input}"
+            );
+            let names: Vec<_> = components(path.key()).collect();
+            assert_eq!(serde_json::json!(names), vector["components"], "{input}");
+            assert_eq!(hex::encode(&path.hash), vector["hash"], "{input}");
+            assert_eq!(path.len() as u64, vector["length"], "{input}");
+            let digits: String = (0..path.len())
+                .map(|index| path.digit(index).to_string())
+                .collect();
+            assert_eq!(digits, vector["path"], "{input}");
+        }
+    }
+
+    #[test]
+    fn components_keep_inner_empty_names_only() {
+        #[track_caller]
+        fn check(key: &str, names: &[&str]) {
+            assert_eq!(components(key).collect::<Vec<_>>(), names, "{key}");
+        }
+        check("", &[]);
+        check("/", &[]);
+        check("//", &[""]);
+        check("a", &["a"]);
+        check("/a", &["a"]);
+        check("a/", &["a"]);
+        check("a//", &["a", ""]);
+        check("a//b", &["a", "", "b"]);
+    }
+
+    #[test]
+    fn keys_part_where_digits_or_names_differ() {
+        #[track_caller]
+        fn check(a: &str, b: &str, from: usize, expected: Option<usize>) {
+            let [a, b] = [a, b].map(|key| Path::new(key, false, siphash));
+            assert_eq!(a.divergence(&b, from), expected);
+            assert_eq!(b.divergence(&a, from), expected);
+        }
+        check("a", "a", 0, None);
+        check("a", "a/", 0, None);
+        check("a", "a/b", 0, Some(33));
+        check("", "a", 0, Some(1));
+        // These two have the same hash.
+        check("idgcmnmna", "mpomeiehc", 0, Some(32));
+        check("idgcmnmna", "mpomeiehc", 32, Some(32));
+        check("idgcmnmna/a", "mpomeiehc", 0, Some(32));
+        check("x/idgcmnmna/a", "x/mpomeiehc/b", 0, Some(64));
+        // What lies before `from` is not looked at.
+        check("idgcmnmna/a", "mpomeiehc/a", 33, None);
+    }
+
+    #[test]
+    fn hidden_keys_part_from_visible_ones_at_once() {
+        let visible = Path::new("a", false, siphash);
+        let hidden = Path::new("a", true, siphash);
+        assert_eq!(visible.divergence(&hidden, 0), Some(0));
+        assert!(visible.agrees(&hidden, 0) && !visible.agrees(&hidden, 1));
+    }
+}

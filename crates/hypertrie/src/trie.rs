@@ -7,11 +7,16 @@ use prost::Message;
 
 use crate::batch::Batch;
 use crate::cache::Cache;
+use crate::diff::Diff;
+use crate::history::History;
 use crate::iter::Iter;
 use crate::node::Stored;
 use crate::path::{ComponentHash, Path, normalize};
 use crate::reader::{Found, Reader};
-use crate::{GetOptions, IterOptions, Node, Op, Options, PutOptions, TrieError, schema};
+use crate::{
+    DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, TrieError,
+    schema,
+};
 
 /// A key/value store on one log.
 ///
@@ -145,6 +150,15 @@ impl Trie {
         Ok(removed)
     }
 
+    /// Makes an older version the newest one by appending a single node. What was written since
+    /// stays in the log and in the versions between.
+    pub async fn revert(&self, version: u64) -> Result<(), TrieError> {
+        let mut batch = self.begin().await?;
+        batch.revert(version).await?;
+        batch.commit()?;
+        Ok(())
+    }
+
     /// Carries out several writes as one append, in order. Gives the nodes that were appended:
     /// one for each operation but deletions of what was absent.
     ///
@@ -239,6 +253,40 @@ impl Trie {
     /// Lists what is at and under a prefix, in the order of the keys' hashes.
     pub fn iter(&self, prefix: &str, options: IterOptions) -> Iter {
         Iter::open(self, prefix, options)
+    }
+
+    /// Goes on with an iteration where [`Iter::checkpoint`] says. The prefix and the options must be
+    /// those of the iteration.
+    pub fn resume_iter(
+        &self,
+        prefix: &str,
+        options: IterOptions,
+        checkpoint: &[u8],
+    ) -> Result<Iter, TrieError> {
+        Iter::resume(self, prefix, options, checkpoint)
+    }
+
+    /// Compares this version with another one of the same trie, at and under a prefix. The left
+    /// side is this one. Version 1, and 0 as well, is the empty trie.
+    pub fn diff(&self, version: u64, prefix: &str, options: DiffOptions) -> Diff {
+        Diff::open(self, version, prefix, options)
+    }
+
+    /// Goes on with a comparison where [`Diff::checkpoint`] says. Versions, prefix and options must
+    /// be those of the comparison.
+    pub fn resume_diff(
+        &self,
+        version: u64,
+        prefix: &str,
+        options: DiffOptions,
+        checkpoint: &[u8],
+    ) -> Result<Diff, TrieError> {
+        Diff::resume(self, version, prefix, options, checkpoint)
+    }
+
+    /// Every node up to this version, in the order they were written.
+    pub fn history(&self, options: HistoryOptions) -> History {
+        History::open(self, options)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

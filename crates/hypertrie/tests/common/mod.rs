@@ -6,16 +6,21 @@
     reason = "each test file uses its own part"
 )]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_lite::future::block_on;
-use hypercore::Feed;
+use futures_lite::{Stream, StreamExt};
+use hypercore::{Feed, Hypercore};
 use hypercore_crypto::KeyPair;
-use hypertrie::{IterOptions, Node, Op, Options, PutOptions, Trie};
+use hypercore_storage::MemoryDir;
+use hypertrie::{Diff, IterOptions, Node, Op, Options, PutOptions, Trie, TrieError};
 use serde_json::Value;
 
 /// An empty log in memory that can be written, with the key that the vectors use.
 pub fn feed() -> Feed {
-    Feed::placeholder(&KeyPair::from_seed(&[1; 32]))
+    let options = hypercore::Options::new().key_pair(KeyPair::from_seed(&[1; 32]));
+    Feed::new(Hypercore::open(Arc::new(MemoryDir::new()), options).unwrap())
 }
 
 /// An empty trie in memory.
@@ -57,14 +62,7 @@ pub fn get(trie: &Trie, key: &str) -> Option<String> {
 }
 
 pub fn list(trie: &Trie, prefix: &str, options: IterOptions) -> Vec<Node> {
-    block_on(async {
-        let mut iter = trie.iter(prefix, options);
-        let mut nodes = Vec::new();
-        while let Some(node) = iter.next().await.unwrap() {
-            nodes.push(node);
-        }
-        nodes
-    })
+    drain(trie.iter(prefix, options))
 }
 
 pub fn keys(trie: &Trie, prefix: &str, options: IterOptions) -> Vec<String> {
@@ -75,8 +73,21 @@ pub fn keys(trie: &Trie, prefix: &str, options: IterOptions) -> Vec<String> {
 }
 
 pub fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/hypertrie.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    testkit::vectors::load("tests/vectors/hypertrie.json")
+}
+
+/// The keys, left and right seqs of a comparison; 0 where there is no node.
+pub fn changes(diff: Diff) -> Vec<(String, u64, u64)> {
+    let seq = |node: &Option<Node>| node.as_ref().map_or(0, |node| node.seq);
+    let changes = drain(diff).into_iter();
+    changes
+        .map(|change| (change.key, seq(&change.left), seq(&change.right)))
+        .collect()
+}
+
+/// All that a walk comes up with.
+pub fn drain<T>(walk: impl Stream<Item = Result<T, TrieError>>) -> Vec<T> {
+    block_on(walk.map(Result::unwrap).collect())
 }
 
 /// The hash of the vectors whose `hash` says `first-byte`: three-way collisions need one like it.

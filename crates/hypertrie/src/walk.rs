@@ -1,0 +1,297 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::future::BoxFuture;
+
+use crate::loader::Loader;
+use crate::node::Stored;
+use crate::path::Path;
+use crate::reader::placed;
+use crate::{NodeError, TrieError};
+
+/// A depth-first walk over parts of one or two tries.
+///
+/// The parts that are left lie on a stack in the order in which they are due, so a part further
+/// down can be taken apart in its place while the one on top waits for a block: the order stays.
+pub(crate) struct Walk<P: Plan> {
+    opening: Option<Opening<P::Frame>>,
+    /// What is left, the next one on top.
+    stack: Vec<P::Frame>,
+    loader: Loader,
+    plan: P,
+    prefetch: usize,
+    /// Set by an error, which is the last thing that a walk comes up with.
+    failed: bool,
+}
+
+/// Finds the first frames of a walk.
+pub(crate) type Opening<F> = BoxFuture<'static, Result<Vec<F>, TrieError>>;
+
+/// What a walk does with its parts.
+pub(crate) trait Plan {
+    /// A part of the walk that is left.
+    type Frame;
+    /// What the walk comes up with.
+    type Item;
+
+    /// Decides about a part; asks for the blocks it lacks.
+    fn step(
+        &self,
+        frame: &mut Self::Frame,
+        loader: &mut Loader,
+    ) -> Result<Step<Self::Frame>, TrieError>;
+
+    /// What a part comes to whose step was [`Step::Yield`].
+    fn item(&self, frame: Self::Frame) -> Option<Self::Item>;
+}
+
+/// What is to be done with a part of a walk.
+pub(crate) enum Step<F> {
+    /// It is an item.
+    Yield,
+    /// It consists of these, the last one being due first.
+    Split(Vec<F>),
+    /// Blocks are needed to tell, and were asked for.
+    Wait,
+}
+
+impl<P: Plan> Walk<P> {
+    pub(crate) fn open(
+        plan: P,
+        loader: Loader,
+        prefetch: usize,
+        opening: Opening<P::Frame>,
+    ) -> Self {
+        Self {
+            opening: Some(opening),
+            ..Self::resume(plan, loader, prefetch, Vec::new())
+        }
+    }
+
+    pub(crate) fn resume(plan: P, loader: Loader, prefetch: usize, stack: Vec<P::Frame>) -> Self {
+        Self {
+            opening: None,
+            stack,
+            loader,
+            plan,
+            prefetch,
+            failed: false,
+        }
+    }
+
+    /// What is left, or `None` before the first item.
+    pub(crate) fn stack(&self) -> Option<&[P::Frame]> {
+        self.opening.is_none().then_some(&self.stack)
+    }
+
+    /// The next item; `None` at the end and after an error.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<P::Item, TrieError>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.poll_item(cx));
+        self.failed = item.is_err();
+        Poll::Ready(item.transpose())
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<P::Item>, TrieError>> {
+        if let Some(opening) = &mut self.opening {
+            let frames = ready!(opening.as_mut().poll(cx));
+            self.opening = None;
+            self.stack = frames?;
+        }
+        while let Some(top) = self.stack.last_mut() {
+            match self.plan.step(top, &mut self.loader)? {
+                Step::Yield => {
+                    let item = self.stack.pop().and_then(|frame| self.plan.item(frame));
+                    if item.is_some() {
+                        return Poll::Ready(Ok(item));
+                    }
+                }
+                Step::Split(frames) => {
+                    self.stack.pop();
+                    self.stack.extend(frames);
+                }
+                Step::Wait => {
+                    self.look_ahead()?;
+                    ready!(self.loader.poll(cx))?;
+                }
+            }
+        }
+        Poll::Ready(Ok(None))
+    }
+
+    /// Asks for blocks that will be needed soon, and takes apart what has arrived of them.
+    fn look_ahead(&mut self) -> Result<(), TrieError> {
+        let mut budget = self.prefetch.saturating_mul(LOOK_AHEAD);
+        let mut position = self.stack.len();
+        while position > 0 && budget > 0 && self.loader.in_flight() < self.prefetch {
+            position -= 1;
+            budget -= 1;
+            let step = self
+                .plan
+                .step(&mut self.stack[position], &mut self.loader)?;
+            if let Step::Split(frames) = step {
+                let count = frames.len();
+                self.stack.splice(position..=position, frames);
+                position += count;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<P: Plan + fmt::Debug> fmt::Debug for Walk<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk")
+            .field("plan", &self.plan)
+            .field("left", &self.stack.len())
+            .field("loader", &self.loader)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A pointer that a walk came upon, and the node at its end once that is here.
+#[derive(Clone, Debug)]
+pub(crate) struct Lead {
+    pub(crate) seq: u64,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Not looked at. With the node that points here and the digit it promises, unless the lead
+    /// comes from a checkpoint.
+    Unknown(Option<(Arc<Stored>, u8)>),
+    Here(Arc<Stored>),
+    /// The node stands for an empty trie.
+    Empty,
+}
+
+impl Lead {
+    /// The walk stands at this node.
+    pub(crate) fn at(node: Arc<Stored>) -> Self {
+        Self {
+            seq: node.seq,
+            state: State::Here(node),
+        }
+    }
+
+    /// A pointer of `origin` for the value `digit` of a digit.
+    pub(crate) fn to(seq: u64, origin: &Arc<Stored>, digit: u8) -> Self {
+        Self {
+            seq,
+            state: State::Unknown(Some((Arc::clone(origin), digit))),
+        }
+    }
+
+    /// A place that a checkpoint names.
+    pub(crate) fn resumed(seq: u64) -> Self {
+        Self {
+            seq,
+            state: State::Unknown(None),
+        }
+    }
+
+    /// Sees to it that the node is here, or asks for it and gives false. `index` is the digit that
+    /// the walk goes on with, `prefix` what it is confined to.
+    ///
+    /// Nodes are held to what the pointer promised. So a forged trie can neither show keys from
+    /// outside the prefix nor lead to one node along two ways: a walk ends after as many steps as
+    /// there are blocks.
+    pub(crate) fn load(
+        &mut self,
+        index: usize,
+        prefix: &Prefix,
+        loader: &mut Loader,
+    ) -> Result<bool, TrieError> {
+        let State::Unknown(origin) = &self.state else {
+            return Ok(true);
+        };
+        let Some(node) = loader.get(self.seq)? else {
+            loader.request(self.seq);
+            return Ok(false);
+        };
+        self.state = if node.is_reset() {
+            State::Empty
+        } else if let Some((origin, digit)) = origin {
+            let node = placed(node, &origin.path, index - 1)?;
+            if node.path.digit(index - 1) != *digit {
+                return Err(TrieError::Corrupt {
+                    seq: node.seq,
+                    source: NodeError::Misplaced,
+                });
+            }
+            State::Here(node)
+        } else {
+            State::Here(placed(node, &prefix.path, prefix.digits)?)
+        };
+        Ok(true)
+    }
+
+    /// The node, once loaded; `None` if it stands for an empty trie.
+    pub(crate) fn node(&self) -> Option<&Arc<Stored>> {
+        match &self.state {
+            State::Here(node) => Some(node),
+            State::Unknown(_) | State::Empty => None,
+        }
+    }
+
+    /// Whether the node turned out to stand for an empty trie.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.state, State::Empty)
+    }
+
+    /// All leads from `node` for the value `digit` of digit `index`: itself, if it has that value,
+    /// then its pointers.
+    pub(crate) fn branch(
+        node: &Arc<Stored>,
+        index: usize,
+        digit: u8,
+    ) -> impl Iterator<Item = Self> + '_ {
+        let own = (node.path.digit(index) == digit).then(|| Self::at(Arc::clone(node)));
+        let others = node.links.bucket(index).chain(digit);
+        own.into_iter()
+            .chain(others.map(move |seq| Self::to(seq, node, digit)))
+    }
+}
+
+/// What a walk is confined to.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefix {
+    pub(crate) path: Path,
+    /// How many digits all keys at and under the prefix share.
+    pub(crate) digits: usize,
+}
+
+impl Prefix {
+    pub(crate) fn new(path: Path) -> Self {
+        Self {
+            digits: path.len() - 1,
+            path,
+        }
+    }
+}
+
+/// Checks that nodes whose component ending at digit `index` has the same hash have different
+/// names there. Otherwise a forged trie could show the same keys over and over.
+pub(crate) fn check_names(leads: &[Lead], index: usize) -> Result<(), TrieError> {
+    for (position, lead) in leads.iter().enumerate() {
+        let Some(node) = lead.node() else { continue };
+        let mut others = leads[..position].iter().filter_map(Lead::node);
+        if others.any(|other| !other.path.collides(&node.path, index)) {
+            return Err(TrieError::Corrupt {
+                seq: node.seq,
+                source: NodeError::Misplaced,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// How many parts of a walk are looked at for each block that may be in flight.
+const LOOK_AHEAD: usize = 4;
