@@ -270,6 +270,12 @@ impl Feed {
         AvailableHold::new(&self.shared)
     }
 
+    /// How many handles on the log there are: this one, clones, and those held by peers and by
+    /// futures under way. One means that nobody else uses the log, so that it may be closed.
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
     /// What happens to the log from now on.
     pub fn events(&self) -> Events {
         self.shared.swarm().subscribers.subscribe()
