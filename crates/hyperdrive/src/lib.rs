@@ -1,1 +1,52 @@
-//! A filesystem that anyone with its key can read and verify (hyperdrive 10 format)
+//! A filesystem that anyone with its key can read and verify (hyperdrive 10 format).
+//!
+//! A [`Drive`] is two logs: a trie from paths to [`Stat`]s, and the content of the files. Files are
+//! written by whoever has the secret keys and read by whoever knows the public key of the first
+//! log, in every version there has been. Reading is sparse: a path costs a few small blocks, a part
+//! of a file the blocks it lies in. The bytes are those of the Node package; see
+//! `docs/formats/drive.md`.
+//!
+//! Left to others: the logs (`hypercore`), the trie (`hypertrie`), their storage and keys
+//! (`corestore`), and finding peers and talking to them. Mounted drives are listed, not entered.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use corestore::Corestore;
+//! use hyperdrive::{Attributes, Drive, Options};
+//! use hypercore_storage::MemoryDir;
+//!
+//! # futures_lite::future::block_on(async {
+//! let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new())?;
+//! let drive = Drive::create(&store, Options::new()).await?;
+//! drive.write_file("/notes/hello.txt", "hello", &Attributes::new()).await?;
+//! let version = drive.version();
+//! drive.unlink("/notes/hello.txt").await?;
+//!
+//! assert!(!drive.exists("/notes").await?);
+//! let before = drive.checkout(version);
+//! assert_eq!(before.read_file("/notes/hello.txt").await?, "hello");
+//! assert_eq!(before.stat("/notes/hello.txt").await?.size, 5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod batch;
+mod content;
+mod dir;
+mod drive;
+mod error;
+mod lookup;
+mod path;
+mod read;
+mod schema;
+mod stat;
+mod write;
+
+pub use batch::Batch;
+pub use dir::{DirEntry, ReadDir};
+pub use drive::{Drive, Options};
+pub use error::{DriveError, EntryFault};
+pub use read::ReadStream;
+pub use stat::{Attributes, FileType, Mount, Stat, StatError};
+pub use write::FileWriter;

@@ -1,0 +1,165 @@
+//! Appending files to the content log: each file one run of blocks, many files in one append.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::lock::OwnedMutexGuard;
+use hypercore::Feed;
+
+use crate::{Drive, DriveError, Stat};
+
+/// The content log, locked for appending. Blocks are gathered and appended in batches, each of
+/// which costs one signature.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    feed: Feed,
+    block_size: usize,
+    /// Blocks to be appended, and their size in bytes.
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+    /// Where the next block goes, pending ones counted.
+    next_block: u64,
+    next_byte: u64,
+    /// The start of a block of the file that is being written.
+    partial: BytesMut,
+    _appending: OwnedMutexGuard<()>,
+}
+
+/// A file's blocks in the content log. What a [`Stat`] says of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) offset: u64,
+    pub(crate) byte_offset: u64,
+    pub(crate) blocks: u64,
+    pub(crate) size: u64,
+}
+
+impl Appender {
+    /// Waits until no other file is being written, and locks the content log.
+    pub(crate) async fn lock(drive: &Drive) -> Result<Self, DriveError> {
+        if let Some(version) = drive.checked_out() {
+            return Err(DriveError::Checkout { version });
+        }
+        if !drive.metadata().is_writable() {
+            return Err(DriveError::NotWritable);
+        }
+        let feed = drive.content().await?;
+        if !feed.is_writable() {
+            return Err(DriveError::NotWritable);
+        }
+        let appending = drive.shared.appending.clone().lock_owned().await;
+        Ok(Self {
+            block_size: drive.shared.options.block_size,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            next_block: feed.length(),
+            next_byte: feed.byte_length(),
+            partial: BytesMut::new(),
+            feed,
+            _appending: appending,
+        })
+    }
+
+    /// The empty run that starts here: where a file would begin.
+    pub(crate) fn start(&self) -> Run {
+        Run {
+            offset: self.next_block,
+            byte_offset: self.next_byte,
+            blocks: 0,
+            size: 0,
+        }
+    }
+
+    /// Adds bytes to a file. They are cut into blocks, small pieces gathered.
+    pub(crate) fn write(&mut self, run: &mut Run, mut bytes: Bytes) -> Result<(), DriveError> {
+        while !bytes.is_empty() {
+            let room = self.block_size - self.partial.len();
+            let part = bytes.split_to(room.min(bytes.len()));
+            if self.partial.is_empty() && part.len() == self.block_size {
+                self.push(run, part)?;
+            } else {
+                self.partial.extend_from_slice(&part);
+                if self.partial.len() == self.block_size {
+                    let block = self.partial.split().freeze();
+                    self.push(run, block)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a file. A file of no bytes is one empty block, as the reference writes it.
+    pub(crate) fn end(&mut self, run: &mut Run) -> Result<(), DriveError> {
+        if !self.partial.is_empty() || run.blocks == 0 {
+            let block = self.partial.split().freeze();
+            self.push(run, block)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a file up. Blocks that were appended already stay, and nothing refers to them.
+    pub(crate) fn abandon(&mut self, run: Run) {
+        self.partial.clear();
+        while self.next_block > run.offset {
+            let Some(block) = self.pending.pop() else {
+                break;
+            };
+            self.pending_bytes -= block.len();
+            self.next_block -= 1;
+            self.next_byte -= block.len() as u64;
+        }
+    }
+
+    /// Appends what was gathered.
+    pub(crate) fn append(&mut self) -> Result<(), DriveError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        // Somebody else may have appended through another handle of the log.
+        let start = self.next_block - self.pending.len() as u64;
+        if self.feed.length() != start || self.feed.append_batch(&self.pending)? != start {
+            return Err(DriveError::Conflict);
+        }
+        self.pending.clear();
+        self.pending_bytes = 0;
+        Ok(())
+    }
+
+    /// Appends what was gathered and makes it survive a power cut, so that paths may refer to it.
+    pub(crate) fn sync(&mut self) -> Result<(), DriveError> {
+        self.append()?;
+        self.feed.flush()?;
+        Ok(())
+    }
+
+    fn push(&mut self, run: &mut Run, block: Bytes) -> Result<(), DriveError> {
+        let size = block.len() as u64;
+        run.blocks += 1;
+        run.size += size;
+        self.next_block += 1;
+        self.next_byte += size;
+        self.pending_bytes += block.len();
+        self.pending.push(block);
+        if self.pending_bytes >= APPEND_BYTES || self.pending.len() >= APPEND_BLOCKS {
+            self.append()?;
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    /// Says in a file's entry where its content is.
+    pub(crate) fn describe(self, stat: &mut Stat) {
+        stat.offset = self.offset;
+        stat.byte_offset = self.byte_offset;
+        stat.blocks = self.blocks;
+        stat.size = self.size;
+    }
+}
+
+/// The size of blocks unless the options say otherwise, in bytes.
+pub(crate) const BLOCK_SIZE: usize = 65_536;
+
+/// How many bytes are gathered before they are appended.
+const APPEND_BYTES: usize = 4 << 20;
+
+/// How many blocks are gathered before they are appended.
+const APPEND_BLOCKS: usize = 1024;

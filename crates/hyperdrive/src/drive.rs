@@ -1,0 +1,206 @@
+use std::sync::{Arc, OnceLock};
+
+use corestore::Corestore;
+use futures_util::lock::Mutex as AsyncMutex;
+use hypercore::Feed;
+use hypercore_crypto::{DiscoveryKey, PublicKey};
+use hypertrie::Trie;
+
+use crate::DriveError;
+use crate::content::BLOCK_SIZE;
+
+/// A filesystem on two logs: a trie of paths, and the content of files.
+///
+/// A handle is cheap to clone; clones and [checkouts](Self::checkout) share the logs and the locks
+/// that let one write happen at a time. Open one drive for a key and clone it: two that were opened
+/// apart do not wait for each other, and the slower of two writes at once ends in an error.
+///
+/// Reads wait for as long as it takes until a block arrives from a peer; race them against a timer
+/// to give up sooner. Everything is cancel-safe unless it says otherwise.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) trie: Trie,
+}
+
+/// What the handles on one drive have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    store: Corestore,
+    content: OnceLock<Feed>,
+    /// Held while a file's blocks are appended, so that they are in one run.
+    pub(crate) appending: Arc<AsyncMutex<()>>,
+    pub(crate) options: Options,
+}
+
+impl Drive {
+    /// Opens the drive whose paths are the default core of `store`'s namespace, creating it if the
+    /// core is empty. Writable.
+    ///
+    /// Give each drive a namespace of its own, 32 random bytes, and remember them.
+    pub async fn create(store: &Corestore, options: Options) -> Result<Self, DriveError> {
+        let metadata = store.default_feed()?;
+        Self::open_metadata(store, metadata, options).await
+    }
+
+    /// Opens the drive that has this key. Writable if the store has the secret keys of both logs.
+    ///
+    /// Waits for nobody: of a drive that was never seen before nothing is known until a peer
+    /// brings it. If the core is writable and empty, the drive is created.
+    pub async fn open(
+        store: &Corestore,
+        key: &PublicKey,
+        options: Options,
+    ) -> Result<Self, DriveError> {
+        Self::open_metadata(store, store.get(key)?, options).await
+    }
+
+    async fn open_metadata(
+        store: &Corestore,
+        metadata: Feed,
+        options: Options,
+    ) -> Result<Self, DriveError> {
+        let mut trie_options = hypertrie::Options::new().subtype(options.subtype.clone());
+        let content = OnceLock::new();
+        if metadata.is_writable() && metadata.length() == 0 {
+            let feed = store.get_by_name(format!("{}-content", metadata.public_key()))?;
+            trie_options = trie_options.metadata(feed.public_key().as_bytes().to_vec());
+            content.get_or_init(|| feed);
+        }
+        let trie = Trie::open(metadata, trie_options).await?;
+        let shared = Shared {
+            store: store.clone(),
+            content,
+            appending: Arc::default(),
+            options,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            trie,
+        })
+    }
+
+    /// The drive's key: whoever knows it can read the drive.
+    pub fn key(&self) -> PublicKey {
+        self.metadata().public_key()
+    }
+
+    /// What may be said aloud to find the drive.
+    pub fn discovery_key(&self) -> DiscoveryKey {
+        self.metadata().discovery_key()
+    }
+
+    /// The version looked at: that of a checkout, or else the length of the log of paths. 1 for an
+    /// empty drive, 0 for one of which nothing is known.
+    pub fn version(&self) -> u64 {
+        self.trie.version()
+    }
+
+    /// The version that this handle is checked out at; `None` if it follows the newest.
+    pub fn checked_out(&self) -> Option<u64> {
+        self.trie.checked_out()
+    }
+
+    /// Whether the drive's paths can be changed through this handle: the secret key is here, and it
+    /// is no checkout.
+    pub fn is_writable(&self) -> bool {
+        self.checked_out().is_none() && self.metadata().is_writable()
+    }
+
+    /// The drive as it was at `version`, for reading. A version that nobody has made yet is waited
+    /// for by every lookup.
+    #[must_use]
+    pub fn checkout(&self, version: u64) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            trie: self.trie.checkout(version),
+        }
+    }
+
+    /// The drive as it is now, for reading.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        self.checkout(self.version())
+    }
+
+    /// Asks the connected peers for a newer version. True if there is one; false as soon as every
+    /// peer has answered, or there is no peer.
+    pub async fn update(&self) -> Result<bool, DriveError> {
+        Ok(self.trie.update().await?)
+    }
+
+    /// The log of paths, a trie whose nodes are [`Stat`](crate::Stat)s.
+    pub fn metadata(&self) -> &Feed {
+        self.trie.feed()
+    }
+
+    /// The log of contents. The first time, waits for the drive's header if it is not here.
+    pub async fn content(&self) -> Result<Feed, DriveError> {
+        if let Some(feed) = self.content_now() {
+            return Ok(feed);
+        }
+        let key = self.trie.metadata().await?.ok_or(DriveError::NoContent)?;
+        let key: [u8; 32] = key[..].try_into().map_err(|_| DriveError::NoContent)?;
+        let feed = self.shared.store.get(&PublicKey::from_bytes(key))?;
+        Ok(self.shared.content.get_or_init(|| feed).clone())
+    }
+
+    /// The log of contents if it is known which one that is. Never waits.
+    pub fn content_now(&self) -> Option<Feed> {
+        self.shared.content.get().cloned()
+    }
+
+    /// Makes everything written before survive a power cut.
+    pub fn flush(&self) -> Result<(), DriveError> {
+        // In this order, so that no path is made durable before its content.
+        if let Some(content) = self.content_now() {
+            content.flush()?;
+        }
+        self.metadata().flush()?;
+        Ok(())
+    }
+}
+
+/// How a drive is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) block_size: usize,
+    pub(crate) subtype: String,
+}
+
+impl Options {
+    /// The defaults: blocks of 64 KiB, subtype `hyperdrive`.
+    pub fn new() -> Self {
+        Self {
+            block_size: BLOCK_SIZE,
+            subtype: "hyperdrive".to_owned(),
+        }
+    }
+
+    /// The size of blocks that the reference writes, in bytes.
+    pub const REFERENCE_BLOCK_SIZE: usize = 524_288;
+
+    /// The size in bytes of the blocks that files are cut into when they are written (default
+    /// 65,536; at least 1, at most [`REFERENCE_BLOCK_SIZE`](Self::REFERENCE_BLOCK_SIZE)). A reader
+    /// fetches and verifies whole blocks: larger ones cost less per byte, smaller ones less per
+    /// read.
+    #[must_use]
+    pub fn block_size(mut self, bytes: usize) -> Self {
+        self.block_size = bytes.clamp(1, Self::REFERENCE_BLOCK_SIZE);
+        self
+    }
+
+    /// The subtype written into the header of a new drive (default `hyperdrive`). Readers ignore
+    /// it.
+    #[must_use]
+    pub fn subtype(mut self, subtype: impl Into<String>) -> Self {
+        self.subtype = subtype.into();
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}

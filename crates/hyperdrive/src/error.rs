@@ -1,0 +1,219 @@
+use std::io;
+
+use corestore::GetError;
+use hypercore::{AppendError, ReadError};
+use hypertrie::TrieError;
+
+use crate::StatError;
+
+/// Why an operation on a drive failed.
+///
+/// The first group is about the path that was asked for and has the names of POSIX
+/// ([`errno_name`](Self::errno_name)); converted to [`io::Error`] it keeps its kind. Unless a
+/// method says otherwise, a failed write leaves the drive's entries as they were; blocks of content
+/// that no entry names may remain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// There is no entry at the path.
+    #[error("no such file or directory: '{path}'")]
+    NotFound {
+        /// The path.
+        path: String,
+    },
+    /// There is an entry at the path already.
+    #[error("'{path}' already exists")]
+    AlreadyExists {
+        /// The path.
+        path: String,
+    },
+    /// The path, or one of its parents, is not a directory.
+    #[error("not a directory: '{path}'")]
+    NotADirectory {
+        /// The path.
+        path: String,
+    },
+    /// The path is a directory where a file is wanted.
+    #[error("is a directory: '{path}'")]
+    IsADirectory {
+        /// The path.
+        path: String,
+    },
+    /// The directory still has entries.
+    #[error("directory not empty: '{path}'")]
+    NotEmpty {
+        /// The path.
+        path: String,
+    },
+    /// The path leads through more symlinks than any honest one does.
+    #[error("too many levels of symbolic links: '{path}'")]
+    TooManyLinks {
+        /// The path.
+        path: String,
+    },
+    /// The entry is no symlink, but one is wanted.
+    #[error("not a symbolic link: '{path}'")]
+    NotASymlink {
+        /// The path.
+        path: String,
+    },
+    /// The path cannot be written.
+    #[error("'{path}' cannot be written: {reason}")]
+    InvalidPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file is too large to be read into memory at once.
+    #[error("'{path}' has {size} bytes, more than the {limit} that are read at once")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// The file's size, in bytes.
+        size: u64,
+        /// The largest size, in bytes.
+        limit: u64,
+    },
+    /// The path lies in another drive or log, mounted here. Mounts are listed, not entered.
+    #[error("'{path}' is in a mounted drive, which has a link of its own")]
+    Mounted {
+        /// The path.
+        path: String,
+    },
+    /// The secret key of the drive, or of its content, is not here.
+    #[error("the drive is not writable: its secret key is not here")]
+    NotWritable,
+    /// The drive is looked at in an older version, which cannot change.
+    #[error("version {version} of the drive is read-only")]
+    Checkout {
+        /// The version.
+        version: u64,
+    },
+
+    /// The entry cannot be what it says it is. Its author's fault; other entries are not affected.
+    #[error("the entry '{path}' is damaged: {fault}")]
+    BadEntry {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+    /// The drive's header does not name a content log. Its author's fault; paths can be listed, but
+    /// no file be read.
+    #[error("the drive's header names no content log")]
+    NoContent,
+
+    /// Somebody else appended to the content log while a file was being written to it, so that
+    /// its blocks are not in one run. The file was not written; try again.
+    #[error("another program is writing to the drive")]
+    Conflict,
+    /// The trie of paths could not be read or written.
+    #[error("the drive's paths could not be read or written")]
+    Trie(#[from] TrieError),
+    /// A log could not be read.
+    #[error("the drive's logs could not be read")]
+    Read(#[from] ReadError),
+    /// The content log could not be written.
+    #[error("the drive's content could not be written")]
+    Append(#[from] AppendError),
+    /// A log could not be opened.
+    #[error("the drive's logs could not be opened")]
+    Open(#[from] GetError),
+    /// The storage failed, or the reader that a file was written from.
+    #[error("input or output failed")]
+    Io(#[from] io::Error),
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryFault {
+    /// Its value is no Stat.
+    #[error(transparent)]
+    Stat(#[from] StatError),
+    /// There is no value.
+    #[error("it has no metadata")]
+    NoStat,
+    /// The numbers of its first block and block count exceed what a log can have.
+    #[error("its content would be beyond the end of any log")]
+    Range,
+    /// It has a size, but no blocks.
+    #[error("it is said to have {size} bytes in no blocks")]
+    NoBlocks {
+        /// The size it claims, in bytes.
+        size: u64,
+    },
+    /// Its blocks are not in the content log.
+    #[error("its content ends at block {end} of a log of {length} blocks")]
+    Missing {
+        /// The block after its last.
+        end: u64,
+        /// The length of the content log, in blocks.
+        length: u64,
+    },
+    /// Its blocks hold fewer bytes than it claims.
+    #[error("it is said to have {size} bytes, but its content ends after {found}")]
+    Short {
+        /// The size it claims, in bytes.
+        size: u64,
+        /// The bytes found.
+        found: u64,
+    },
+    /// It is a symlink that points nowhere.
+    #[error("it is a symbolic link without a target")]
+    NoTarget,
+}
+
+impl DriveError {
+    /// The name that POSIX has for the error, `ENOENT` for example, if there is one.
+    pub fn errno_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotFound { .. } => "ENOENT",
+            Self::AlreadyExists { .. } => "EEXIST",
+            Self::NotADirectory { .. } => "ENOTDIR",
+            Self::IsADirectory { .. } => "EISDIR",
+            Self::NotEmpty { .. } => "ENOTEMPTY",
+            Self::TooManyLinks { .. } => "ELOOP",
+            Self::NotASymlink { .. } | Self::InvalidPath { .. } => "EINVAL",
+            Self::TooLarge { .. } => "EFBIG",
+            Self::Mounted { .. } => "EXDEV",
+            Self::NotWritable | Self::Checkout { .. } => "EROFS",
+            _ => return None,
+        })
+    }
+
+    /// The kind of [`io::Error`] that the error becomes.
+    pub fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind;
+        match self {
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            Self::NotADirectory { .. } => ErrorKind::NotADirectory,
+            Self::IsADirectory { .. } => ErrorKind::IsADirectory,
+            Self::NotEmpty { .. } => ErrorKind::DirectoryNotEmpty,
+            Self::NotASymlink { .. } | Self::InvalidPath { .. } => ErrorKind::InvalidInput,
+            Self::TooLarge { .. } => ErrorKind::FileTooLarge,
+            Self::Mounted { .. } => ErrorKind::CrossesDevices,
+            Self::NotWritable | Self::Checkout { .. } => ErrorKind::ReadOnlyFilesystem,
+            Self::BadEntry { .. } | Self::NoContent => ErrorKind::InvalidData,
+            Self::Conflict => ErrorKind::ResourceBusy,
+            Self::Io(error) => error.kind(),
+            // `FilesystemLoop` is not stable.
+            Self::TooManyLinks { .. }
+            | Self::Trie(_)
+            | Self::Read(_)
+            | Self::Append(_)
+            | Self::Open(_) => ErrorKind::Other,
+        }
+    }
+}
+
+impl From<DriveError> for io::Error {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Io(error) => error,
+            error => io::Error::new(error.kind(), error),
+        }
+    }
+}
