@@ -16,6 +16,7 @@ const commands = {
   ...require('./lib/net'),
   ...require('./lib/log'),
   ...require('./lib/store'),
+  ...require('./lib/trie'),
   ...require('./lib/drive')
 }
 

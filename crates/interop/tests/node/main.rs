@@ -3,4 +3,6 @@
 //! They are one program, because linking is what takes the time.
 
 mod log_storage;
+mod store_storage;
+mod trie_storage;
 mod vectors;
