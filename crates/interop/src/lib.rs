@@ -8,11 +8,13 @@
 
 use std::time::Duration;
 
+mod eventually;
 mod lines;
 mod peer;
 mod program;
 mod tree;
 
+pub use eventually::eventually;
 pub use peer::{Node, Peer, Question};
 pub use program::{Finished, Program, Running};
 pub use tree::{Entry, Tree, digest, pattern};

@@ -10,16 +10,21 @@ use crate::LIMIT;
 /// The lines of one stream, read by a thread so that waiting for them can end.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    receiver: Receiver<String>,
-    seen: Vec<String>,
+    receiver: Receiver<Vec<u8>>,
+    seen: Vec<u8>,
 }
 
 impl Lines {
     pub(crate) fn of(stream: impl Read + Send + 'static) -> Self {
         let (sender, receiver) = channel();
         thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while stream
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|bytes| bytes > 0)
+            {
+                if sender.send(std::mem::take(&mut line)).is_err() {
                     break;
                 }
             }
@@ -30,7 +35,7 @@ impl Lines {
         }
     }
 
-    /// The next line; `None` when the stream has ended.
+    /// The next line, without its end; `None` when the stream has ended.
     ///
     /// # Panics
     ///
@@ -40,28 +45,29 @@ impl Lines {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.receiver.recv_timeout(left) {
             Ok(line) => {
-                self.seen.push(line.clone());
-                Some(line)
+                self.seen.extend_from_slice(&line);
+                Some(
+                    String::from_utf8_lossy(&line)
+                        .trim_end_matches(['\r', '\n'])
+                        .to_owned(),
+                )
             }
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
-                panic!(
-                    "no line came in {LIMIT:?}; before it:\n{}",
-                    self.seen.join("\n")
-                )
+                panic!("nothing came in {LIMIT:?}; before it:\n{}", self.seen())
             }
         }
     }
 
     /// Everything until the stream ends, with what has been seen before.
     #[track_caller]
-    pub(crate) fn rest(mut self, deadline: Instant) -> String {
+    pub(crate) fn rest(mut self, deadline: Instant) -> Vec<u8> {
         while self.next(deadline).is_some() {}
-        self.seen.join("\n")
+        self.seen
     }
 
     /// What has been seen so far.
     pub(crate) fn seen(&self) -> String {
-        self.seen.join("\n")
+        String::from_utf8_lossy(&self.seen).into_owned()
     }
 }

@@ -99,6 +99,17 @@ impl Running {
         line.unwrap_or_else(|| panic!("nothing came on stdout; stderr: {}", stderr.seen()))
     }
 
+    /// The key of the drive, from the link that is printed first.
+    #[track_caller]
+    pub fn key(&mut self) -> String {
+        let link = self.first_line();
+        let key = link
+            .strip_prefix("hyper://")
+            .and_then(|rest| rest.strip_suffix('/'));
+        key.unwrap_or_else(|| panic!("{link:?} is no link"))
+            .to_owned()
+    }
+
     /// Waits for a line on standard error that contains `words`.
     #[track_caller]
     pub fn says(&mut self, words: &str) -> String {
@@ -146,7 +157,7 @@ impl Running {
         let deadline = Instant::now() + LIMIT;
         let (stdout, stderr) = self.streams.take().expect("only the end takes the streams");
         let stdout = stdout.rest(deadline);
-        let stderr = stderr.rest(deadline);
+        let stderr = String::from_utf8_lossy(&stderr.rest(deadline)).into_owned();
         let status = self.process.wait().expect("a child can be waited for");
         Finished {
             code: status.code(),
@@ -175,7 +186,7 @@ pub struct Finished {
     /// Its exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// What it wrote to standard output.
-    pub stdout: String,
+    pub stdout: Vec<u8>,
     /// What it wrote to standard error.
     pub stderr: String,
 }

@@ -63,6 +63,9 @@ module.exports = {
     }
     const drive = hyperdrive(storage, key)
     drive.on('error', () => {})
+    drive.uploads = { metadata: new Set(), content: new Set() }
+    drive.on('metadata-upload', index => drive.uploads.metadata.add(index))
+    drive.on('content-upload', index => drive.uploads.content.add(index))
     await call(cb => drive.ready(cb))
     return state(open(args, drive))
   },
@@ -133,6 +136,21 @@ module.exports = {
     return { metadata: count(drive.metadata), content: count(content) }
   },
 
+  // How many different blocks have been sent to anyone since the drive was opened.
+  async 'drive.uploads' (args) {
+    const { metadata, content } = at(args).uploads
+    return { metadata: metadata.size, content: content.size }
+  },
+
+  // Waits for the first block of a drive that is being read, then for the newest version of whoever
+  // is connected.
+  async 'drive.update' (args) {
+    const drive = at(args)
+    await call(cb => drive.metadata.update({ minLength: 1 }, cb))
+    await call(cb => drive.metadata.update({ ifAvailable: true }, () => cb()))
+    return state(drive)
+  },
+
   // Waits until the path exists or, with `gone`, does not.
   async 'drive.wait' (args) {
     const drive = at(args)
@@ -146,8 +164,7 @@ module.exports = {
   // Waits until all of both logs is here.
   async 'drive.download' (args) {
     const drive = at(args)
-    if (!drive.metadata.length) await call(cb => drive.metadata.update({ minLength: 1 }, cb))
-    await call(cb => drive.metadata.update({ ifAvailable: true }, () => cb()))
+    await module.exports['drive.update'](args)
     await call(cb => drive.metadata.download({ start: 0, end: drive.metadata.length }, cb))
     const content = await call(cb => drive.getContent(cb))
     await call(cb => content.update({ ifAvailable: true }, () => cb()))

@@ -2,7 +2,17 @@
 //!
 //! They are one program, because linking is what takes the time.
 
+mod sample;
+mod served;
+mod shared;
+
+mod clone_from_node;
+#[cfg(unix)]
+mod drive_storage;
+mod live;
 mod log_storage;
+mod share_to_node;
+mod sparse;
 mod store_storage;
 mod trie_storage;
 mod vectors;
