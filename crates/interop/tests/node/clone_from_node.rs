@@ -34,10 +34,7 @@ fn links_that_stay_inside() {
 #[test]
 fn absolute_links_become_relative() {
     let mut served = Served::new();
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/sub/target.txt", "text": "text" }),
-    );
+    served.write("/sub/target.txt", "text");
     served.link("/sub/deep/link", "/sub/target.txt");
     served.link("/root", "/");
     served.clone().expect(0);
@@ -59,10 +56,7 @@ fn absolute_links_become_relative() {
 #[test]
 fn links_that_leave_the_drive_are_left_out_and_named() {
     let mut served = Served::new();
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/kept.txt", "text": "kept" }),
-    );
+    served.write("/kept.txt", "kept");
     served.link("/sub/escape", "../../outside");
     let ended = served.clone().expect(3);
     assert!(ended.stderr.contains("escape"), "{}", ended.stderr);
@@ -76,15 +70,9 @@ fn nothing_is_written_through_a_link() {
     let mut served = Served::new();
     let outside = served.scratch.path().join("outside");
     fs::create_dir(&outside).expect("a folder");
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/kept.txt", "text": "kept" }),
-    );
+    served.write("/kept.txt", "kept");
     served.link("/link", "../outside");
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/link/file", "text": "must not leave" }),
-    );
+    served.write("/link/file", "must not leave");
     served.clone().expect(3);
     assert_eq!(Tree::of_folder(&outside), Tree::default());
 }
@@ -92,15 +80,9 @@ fn nothing_is_written_through_a_link() {
 #[test]
 fn paths_that_climb_out_are_left_out_and_named() {
     let mut served = Served::new();
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/kept.txt", "text": "kept" }),
-    );
+    served.write("/kept.txt", "kept");
     for path in ["/a/../../../climbed", "/..", "/x/.."] {
-        served.node.ask(
-            "drive.write",
-            json!({ "path": path, "text": "must not leave" }),
-        );
+        served.write(path, "must not leave");
     }
     let ended = served.clone().expect(3);
     assert!(ended.stderr.contains("climbed"), "{}", ended.stderr);
@@ -111,14 +93,8 @@ fn paths_that_climb_out_are_left_out_and_named() {
 #[test]
 fn names_with_nul_are_left_out_and_named() {
     let mut served = Served::new();
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/kept.txt", "text": "kept" }),
-    );
-    served.node.ask(
-        "drive.write",
-        json!({ "path": "/bad\0name", "text": "unwritable" }),
-    );
+    served.write("/kept.txt", "kept");
+    served.write("/bad\0name", "unwritable");
     let ended = served.clone().expect(3);
     assert!(ended.stderr.contains("name"), "{}", ended.stderr);
     expect_only(&served, &["kept.txt"]);
@@ -128,9 +104,7 @@ fn names_with_nul_are_left_out_and_named() {
 fn a_name_that_is_a_file_and_a_folder_loses_nothing_else() {
     let mut served = Served::new();
     for path in ["/both", "/both/child", "/kept.txt"] {
-        served
-            .node
-            .ask("drive.write", json!({ "path": path, "text": path }));
+        served.write(path, path);
     }
     let ended = served.clone().expect(3);
     assert!(ended.stderr.contains("both"), "{}", ended.stderr);
@@ -141,15 +115,10 @@ fn a_name_that_is_a_file_and_a_folder_loses_nothing_else() {
 #[test]
 fn a_version_in_the_link_is_the_drive_as_it_was() {
     let mut served = Served::new();
-    let first = served
-        .node
-        .ask("drive.write", json!({ "path": "/file", "text": "first" }));
-    served
-        .node
-        .ask("drive.write", json!({ "path": "/file", "text": "second" }));
-    served
-        .node
-        .ask("drive.write", json!({ "path": "/later", "text": "later" }));
+    served.write("/file", "first");
+    let version = served.node.ask("drive.state", json!({}))["version"].clone();
+    served.write("/file", "second");
+    served.write("/later", "later");
     served
         .clone_of(&format!("+{version}"), &[])
         .wait()

@@ -12,7 +12,7 @@ pub(crate) struct Served {
     pub(crate) scratch: TempDir,
     pub(crate) node: Peer,
     pub(crate) key: String,
-    port: u64,
+    pub(crate) port: u64,
 }
 
 impl Served {

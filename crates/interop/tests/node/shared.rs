@@ -68,14 +68,6 @@ impl Shared {
         node
     }
 
-    /// Ends the program, and shares the folder again.
-    #[cfg(unix)]
-    #[track_caller]
-    pub(crate) fn again(self) -> Self {
-        let (scratch, _) = self.end();
-        Self::start(scratch, &[])
-    }
-
     /// Ends the program. The folder and the storage stay.
     #[cfg(unix)]
     #[track_caller]
