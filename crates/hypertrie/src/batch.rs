@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::lock::OwnedMutexGuard;
+use hypercore::AppendError;
 
 use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Stored};
 use crate::path::{Path, components, normalize};
@@ -96,6 +97,9 @@ impl Batch {
             return Err(TrieError::Checkout { version });
         }
         let shared = Arc::clone(trie.shared());
+        if !shared.feed.is_writable() {
+            return Err(AppendError::NotWritable.into());
+        }
         let writing = Arc::clone(&shared.writing).lock_owned().await;
         let base = shared.feed.length();
         let head = Reader::new(&shared).load(base.saturating_sub(1)).await?;
@@ -281,6 +285,15 @@ impl Batch {
         })
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The newest node, pending ones included.
+    pub(crate) fn head(&self) -> Option<Arc<Stored>> {
+        self.head.clone()
+    }
+
     /// Writes `sibling` again as the successor of `head`, without what it must not lead to any more.
     /// If nothing else is in the trie, a node with an empty key says so.
     async fn replace(
@@ -349,7 +362,7 @@ impl Batch {
         self.base + self.nodes.len() as u64
     }
 
-    fn reader(&self) -> Reader<'_> {
+    pub(crate) fn reader(&self) -> Reader<'_> {
         Reader::with_pending(&self.shared, self.base, &self.nodes)
     }
 }

@@ -1,5 +1,7 @@
 use hypercore::{AppendError, ReadError};
 
+use crate::MountError;
+
 /// Why an operation on a trie failed. A write that fails has appended nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,17 @@ pub enum TrieError {
         /// What is wrong with it.
         source: NodeError,
     },
+    /// A node marked as the record of a mount is none.
+    #[error("block {seq} is not the record of a mount")]
+    Mount {
+        /// The block's index.
+        seq: u64,
+        /// What is wrong with it.
+        source: MountError,
+    },
+    /// There are keys under the path where something was to be mounted.
+    #[error("there are keys under the path")]
+    NotEmpty,
     /// Block 0 is not a trie's header.
     #[error("block 0 is not the header of a trie")]
     Header,

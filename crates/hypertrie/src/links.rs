@@ -151,6 +151,10 @@ impl<'a> Bucket<'a> {
         (self.slots & bit != 0).then(|| self.targets[before])
     }
 
+    pub(crate) fn is_empty(self) -> bool {
+        self.slots == 0
+    }
+
     /// Whether only slots of the set `allowed` are occupied.
     pub(crate) fn within(self, allowed: u32) -> bool {
         self.slots & !allowed == 0

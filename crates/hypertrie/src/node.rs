@@ -21,13 +21,6 @@ pub struct Node {
     pub hidden: bool,
 }
 
-impl Node {
-    /// Whether another trie is mounted at this key: the mount flag is set, and no other.
-    pub fn is_mount(&self) -> bool {
-        self.flags == MOUNT_FLAG
-    }
-}
-
 /// A block decoded, as the trie's walks need it.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Stored {

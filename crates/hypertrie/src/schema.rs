@@ -27,3 +27,16 @@ pub(crate) struct Node {
     #[prost(uint64, optional, tag = "5")]
     pub(crate) flags: Option<u64>,
 }
+
+/// The value of a mount's hidden node. The reference reserves field 5 for a hash and never uses it.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct Mount {
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub(crate) key: Option<Bytes>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) local_path: Option<String>,
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) version: Option<u64>,
+    #[prost(string, optional, tag = "4")]
+    pub(crate) remote_path: Option<String>,
+}
