@@ -7,6 +7,7 @@ mod served;
 mod shared;
 
 mod clone_from_node;
+mod drive_model;
 #[cfg(unix)]
 mod drive_storage;
 mod live;
