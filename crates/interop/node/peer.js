@@ -14,6 +14,7 @@ const { emit, sockets } = require('./lib/common')
 
 const commands = {
   ...require('./lib/net'),
+  ...require('./lib/wire'),
   ...require('./lib/log'),
   ...require('./lib/store'),
   ...require('./lib/trie'),

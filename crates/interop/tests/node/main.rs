@@ -17,3 +17,4 @@ mod sparse;
 mod store_storage;
 mod trie_storage;
 mod vectors;
+mod wire;
