@@ -2,6 +2,7 @@
 //! fail.
 
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::Result;
 use cargo_metadata::{MetadataCommand, Package, TargetKind};
@@ -11,19 +12,22 @@ use crate::test;
 
 /// Runs every step, also after one failed, and the tests last. `false` when something failed.
 pub(crate) fn run() -> Result<bool> {
-    let steps: [(&str, Step); 6] = [
+    let steps: [(&str, Step); 7] = [
         ("format", format),
         ("clippy", clippy),
         ("features", features),
+        ("oldest Rust", oldest_rust),
         ("tidy", crate::tidy),
         ("docs", docs),
         ("licences and advisories", deny),
     ];
     let mut failed = Vec::new();
     for (name, step) in steps {
+        let start = Instant::now();
         if !step()? {
             failed.push(name);
         }
+        println!("{name}: {} s", start.elapsed().as_secs());
     }
     test::run_after(&failed, &test::Args::default())
 }
@@ -102,6 +106,40 @@ fn combinations(package: &Package) -> &'static [&'static [&'static str]] {
     } else {
         &[&["--no-default-features"], &[], &["--all-features"]]
     }
+}
+
+/// Checks the workspace with the oldest Rust that it promises to build with, where rustup has that
+/// one installed; the workflow installs it.
+fn oldest_rust() -> Result<bool> {
+    let metadata = MetadataCommand::new()
+        .current_dir(run::root())
+        .no_deps()
+        .exec()?;
+    let Some(version) = metadata
+        .packages
+        .iter()
+        .find_map(|package| package.rust_version.as_ref())
+    else {
+        return Ok(true);
+    };
+    // Rustup names toolchains by their first two numbers, as the manifests do.
+    let version = format!("{}.{}", version.major, version.minor);
+    let cargo = || {
+        let mut command = run::cargo_on_path();
+        command.arg(format!("+{version}"));
+        command
+    };
+    let mut asked = cargo();
+    asked
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !succeeds(&mut asked) {
+        println!("\n== Rust {version}: left out, because it is not on this machine");
+        return Ok(true);
+    }
+    let step = format!("check with Rust {version}");
+    run::passes(&step, cargo().args(["check", "--workspace", "--locked"]))
 }
 
 fn docs() -> Result<bool> {

@@ -1,7 +1,7 @@
 //! Running other programs, with their output passed on as it comes.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,7 +26,21 @@ pub(crate) fn target_dir() -> PathBuf {
 
 /// The cargo that runs this program, or the one on the path, started in the workspace's root.
 pub(crate) fn cargo() -> Command {
-    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    cargo_called(&env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// Rustup's cargo, which takes `+toolchain`.
+pub(crate) fn cargo_on_path() -> Command {
+    let mut command = cargo_called(OsStr::new("cargo"));
+    // Set by the cargo that runs this program, for its own toolchain.
+    command
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .env_remove("RUSTC");
+    command
+}
+
+fn cargo_called(program: &OsStr) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(root())
