@@ -24,3 +24,25 @@ impl fmt::Debug for Cipher {
         f.write_str("Cipher(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::vectors::{array, bytes, load};
+
+    use super::*;
+
+    #[test]
+    fn key_stream_of_the_reference() {
+        let vectors = load("tests/vectors/protocol.json");
+        for vector in vectors["xsalsa20"].as_array().unwrap() {
+            let mut stream = vec![0; 65472 + 192];
+            let mut cipher = Cipher::new(&array(&vector["key"]), &array(&vector["nonce"]));
+            // In uneven pieces: the borders of frames must not matter.
+            stream
+                .chunks_mut(1009)
+                .for_each(|piece| cipher.apply(piece));
+            assert_eq!(stream[..192], bytes(&vector["offset_0"]));
+            assert_eq!(stream[65472..], bytes(&vector["offset_65472"]));
+        }
+    }
+}

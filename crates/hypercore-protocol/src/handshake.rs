@@ -262,7 +262,66 @@ const fn near_prime(lowest: u8) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use testkit::vectors::{array, bytes, load};
+
     use super::*;
+
+    /// The state after each message, as the reference's Noise has it.
+    #[test]
+    fn states_of_the_reference() {
+        let vectors = load("tests/vectors/protocol.json");
+        let vectors = &vectors["handshake"];
+        assert_eq!(vectors["protocol_name"], PATTERN);
+        let secrets = |side: &str| Secrets {
+            static_key: array(&vectors[side]["static_secret"]),
+            ephemeral_key: array(&vectors[side]["ephemeral_secret"]),
+            nonce: array(&vectors[side]["stream_nonce"]),
+        };
+        let (mut initiator, first) = Handshake::new(Role::Initiator, &secrets("initiator"));
+        let (mut responder, none) = Handshake::new(Role::Responder, &secrets("responder"));
+        assert_eq!(none, None);
+        let hash = |side: &Handshake| side.noise.get_handshake_hash().to_vec();
+        assert_eq!(hash(&responder), bytes(&vectors["initial_state"]["h"]));
+        let message = |i: usize| &vectors["messages"][i];
+
+        let first = first.unwrap();
+        assert_eq!(first, bytes(&message(0)["frame"]));
+        assert_eq!(hash(&initiator), bytes(&message(0)["after"]["h"]));
+        let Ok(Progress::Reply(second)) = responder.handle_input(&mut &first[..]) else {
+            panic!()
+        };
+        assert_eq!(second, bytes(&message(1)["frame"]));
+        assert_eq!(hash(&responder), bytes(&message(1)["after"]["h"]));
+        assert_eq!(responder.remote_payload, bytes(&message(0)["payload"]));
+        let Ok(Progress::Complete(Some(third), ours)) = initiator.handle_input(&mut &second[..])
+        else {
+            panic!()
+        };
+        assert_eq!(third, bytes(&message(2)["frame"]));
+        let Ok(Progress::Complete(None, theirs)) = responder.handle_input(&mut &third[..]) else {
+            panic!()
+        };
+        assert_eq!(ours.handshake_hash, theirs.handshake_hash);
+        assert_eq!(ours.handshake_hash, array(&message(2)["after"]["h"]));
+        assert_eq!(
+            ours.split.send,
+            array(&vectors["key_initiator_to_responder"])
+        );
+        assert_eq!(
+            ours.split.receive,
+            array(&vectors["key_responder_to_initiator"])
+        );
+        assert_eq!(theirs.split.send, ours.split.receive);
+        assert_eq!(theirs.split.receive, ours.split.send);
+        assert_eq!(
+            theirs.remote_nonce,
+            array(&vectors["initiator"]["stream_nonce"])
+        );
+        assert_eq!(
+            ours.remote_nonce,
+            array(&vectors["responder"]["stream_nonce"])
+        );
+    }
 
     #[test]
     fn low_order_keys_give_nothing_to_share() {
