@@ -124,3 +124,52 @@ pub fn apply(trie: &Trie, ops: &[Value]) {
         block_on(trie.batch(ops)).unwrap();
     }
 }
+
+/// A node's block, written by hand. Each bucket is an index, a set of slots, and their targets.
+pub fn node_block(key: &str, seq: u64, buckets: &[(u64, u64, &[u64])]) -> Vec<u8> {
+    let mut links = Vec::new();
+    put_varint(buckets.last().map_or(0, |bucket| bucket.0 + 1), &mut links);
+    for (index, slots, targets) in buckets {
+        for number in [index, slots].into_iter().chain(*targets) {
+            put_varint(*number, &mut links);
+        }
+    }
+    raw_block(key.as_bytes(), seq, &links)
+}
+
+/// A node's block with any bytes for pointers.
+pub fn raw_block(key: &[u8], seq: u64, links: &[u8]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (tag, field) in [(0x0a, key), (0x12, b"value"), (0x1a, links)] {
+        block.push(tag);
+        put_varint(field.len() as u64, &mut block);
+        block.extend(field);
+    }
+    block.push(0x20);
+    put_varint(seq, &mut block);
+    block.extend([0x28, 0]);
+    block
+}
+
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while number > 0x7f {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+/// The digits of a path, by which hostile nodes are made. Digit 0 says hidden.
+pub fn digits(key: &str) -> Vec<u8> {
+    let mut digits = vec![0];
+    for name in key.split('/') {
+        for byte in siphasher::sip::SipHasher24::new()
+            .hash(name.as_bytes())
+            .to_le_bytes()
+        {
+            digits.extend((0..4).map(|pair| (byte >> (2 * pair)) & 3));
+        }
+    }
+    digits.push(4);
+    digits
+}
