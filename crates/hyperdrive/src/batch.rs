@@ -60,7 +60,7 @@ impl Batch {
             ..
         } = self.appender.start();
         (stat.offset, stat.byte_offset) = (offset, byte_offset);
-        self.put(path, &stat).await?;
+        self.put_stat(path, &stat).await?;
         Ok(stat)
     }
 
@@ -72,7 +72,7 @@ impl Batch {
         attributes: &Attributes,
     ) -> Result<Stat, DriveError> {
         let stat = write::link_stat(target, attributes)?;
-        self.put(path, &stat).await?;
+        self.put_stat(path, &stat).await?;
         Ok(stat)
     }
 
@@ -114,7 +114,7 @@ impl Batch {
         self.appender.end(&mut file)?;
         let mut stat = attributes.to_stat(FileType::File);
         file.describe(&mut stat);
-        self.put(path, &stat).await?;
+        self.put_stat(path, &stat).await?;
         Ok(stat)
     }
 
@@ -123,7 +123,8 @@ impl Batch {
         self.appender.abandon(file);
     }
 
-    async fn put(&mut self, path: &str, stat: &Stat) -> Result<(), DriveError> {
+    /// Puts an entry as it is; what it says of its content is the caller's responsibility.
+    pub(crate) async fn put_stat(&mut self, path: &str, stat: &Stat) -> Result<(), DriveError> {
         let key = path::clean(path);
         path::check_writable(&key)?;
         self.change(Op::put(key, Bytes::from(stat.encode()))).await

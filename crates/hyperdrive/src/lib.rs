@@ -6,6 +6,8 @@
 //! of a file the blocks it lies in. The bytes are those of the Node package; see
 //! `docs/formats/drive.md`.
 //!
+//! [`mirror`] brings a folder on disk into a drive, and a drive into a folder.
+//!
 //! Left to others: the logs (`hypercore`), the trie (`hypertrie`), their storage and keys
 //! (`corestore`), and finding peers and talking to them. Mounted drives are listed, not entered.
 //!
@@ -37,6 +39,7 @@ mod dir;
 mod drive;
 mod error;
 mod lookup;
+pub mod mirror;
 mod path;
 mod read;
 mod schema;

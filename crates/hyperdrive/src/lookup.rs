@@ -20,6 +20,7 @@ pub(crate) struct Entry {
 
 /// Where a path leads, whether something is there or not.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(crate) enum Place {
     Taken(Entry),
     Free { key: String },

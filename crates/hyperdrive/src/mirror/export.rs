@@ -1,0 +1,473 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use hypercore::Download;
+
+use super::folder::{Folder, Found, Kind, target_text};
+use super::{MirrorError, Progress, Warning, Written, link};
+use crate::path::{self, is_plain_name};
+use crate::{Drive, DriveError, Stat};
+
+/// A version of a drive compared with a folder, and about to be written into it.
+///
+/// Every file is written under a name of its own and moved to its place when it is whole. A file
+/// that has the size, time and permission bits of its entry is left as it is. Nothing is opened or
+/// written through a link, and nothing outside the folder.
+#[derive(Debug)]
+pub struct Export {
+    drive: Drive,
+    folder: Folder,
+    path: PathBuf,
+    entries: BTreeMap<String, Stat>,
+    before: Written,
+    removals: Vec<String>,
+    changes: Vec<String>,
+    report: Exported,
+    progress: Progress,
+}
+
+/// How a drive is exported.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExportOptions {
+    force: bool,
+}
+
+impl ExportOptions {
+    /// The defaults: what somebody else put into the folder stays.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces files and links that no earlier export wrote.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+}
+
+/// What an export did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Exported {
+    /// Files written.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub unchanged: u64,
+    /// Files, links and folders removed because the drive no longer has them.
+    pub removed: u64,
+    /// What could not be written.
+    pub warnings: Vec<Warning>,
+    /// What belongs to the drive now; give it to the next export.
+    pub written: Written,
+}
+
+impl Export {
+    /// Compares a drive with a folder, which is made if it is missing. `before` is what earlier
+    /// exports of this drive wrote there.
+    ///
+    /// Fetches all paths of the drive's version first: one long request instead of many short ones.
+    /// Waits for as long as it takes; cancel-safe.
+    pub async fn plan(
+        drive: &Drive,
+        folder: &Path,
+        before: Written,
+        options: ExportOptions,
+    ) -> Result<Self, MirrorError> {
+        let drive = match drive.checked_out() {
+            Some(_) => drive.clone(),
+            None => drive.snapshot(),
+        };
+        drive
+            .metadata()
+            .download(0..drive.version())
+            .await
+            .map_err(DriveError::Read)?;
+        let opened = Folder::open(folder);
+        let mut export = Self {
+            drive,
+            folder: opened.map_err(|error| MirrorError::Folder {
+                path: folder.to_owned(),
+                error,
+            })?,
+            path: folder.to_owned(),
+            entries: BTreeMap::new(),
+            before,
+            removals: Vec::new(),
+            changes: Vec::new(),
+            report: Exported::default(),
+            progress: Progress::default(),
+        };
+        export.load().await?;
+        export.drop_impossible();
+        export.plan_removals();
+        export.plan_changes(options)?;
+        Ok(export)
+    }
+
+    /// The version that is exported.
+    pub fn version(&self) -> u64 {
+        self.drive.version()
+    }
+
+    /// Everything that is written when this has run, or by earlier exports. Keep it before the run:
+    /// if that is cut short, the next export still knows what is its own.
+    pub fn written(&self) -> Written {
+        let mut written = self.before.clone();
+        written.paths.extend(self.changes.iter().cloned());
+        written
+    }
+
+    /// What will be written.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Writes the drive into the folder, waiting for content that is not here for as long as it
+    /// takes. `told` hears how far it is after each piece.
+    ///
+    /// Dropping the future leaves some files written, each of them whole.
+    pub async fn run(mut self, mut told: impl FnMut(Progress)) -> Result<Exported, MirrorError> {
+        for key in std::mem::take(&mut self.removals) {
+            self.remove(&key);
+        }
+        let mut ahead = ReadAhead::new(&self).await?;
+        let changes = std::mem::take(&mut self.changes);
+        // Links last, so that no path leads through one while files are written.
+        let (links, others): (Vec<String>, Vec<String>) = changes
+            .into_iter()
+            .partition(|key| self.entries[key].is_symlink());
+        for key in &others {
+            let stat = self.entries[key].clone();
+            let done = if stat.is_dir() {
+                self.folder.make_dir(key).map_err(DriveError::Io)
+            } else {
+                ahead.advance(&stat);
+                self.write_file(key, &stat, &mut told).await
+            };
+            self.settle(key, done)?;
+        }
+        for key in &links {
+            let stat = self.entries[key].clone();
+            let target = stat
+                .linkname
+                .as_deref()
+                .and_then(|target| link::to_disk(key, target));
+            let done = self
+                .clear_place(key)
+                .and_then(|()| self.folder.symlink(&target.unwrap_or_default(), key));
+            self.settle(key, done.map_err(DriveError::Io))?;
+        }
+        for key in others.iter().rev() {
+            let stat = &self.entries[key];
+            if stat.is_dir() && self.report.written.contains(key) {
+                let mode = stat.permissions() & 0o777 | OWNER_BITS;
+                if let Err(error) = self.folder.set_dir_mode(key, mode) {
+                    self.report
+                        .warnings
+                        .push(Warning::new(key, error.to_string()));
+                }
+            }
+        }
+        let kept = self
+            .before
+            .paths
+            .iter()
+            .filter(|key| self.entries.contains_key(*key));
+        self.report.written.paths.extend(kept.cloned());
+        Ok(self.report)
+    }
+
+    async fn load(&mut self) -> Result<(), DriveError> {
+        let mut list = self.drive.read_key("");
+        while let Some(entry) = list.next().await {
+            match entry {
+                Ok(entry) if entry.implied => {}
+                Ok(entry) => drop(self.entries.insert(entry.name, entry.stat)),
+                Err(DriveError::BadEntry { path, fault }) => {
+                    self.report
+                        .warnings
+                        .push(Warning::new(path, fault.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out what must not or cannot be written.
+    fn drop_impossible(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        let warnings = &mut self.report.warnings;
+        // Files first may turn out to be folders: a later key lies below them.
+        let mut folders = std::collections::BTreeSet::new();
+        for key in entries.keys() {
+            folders.extend(path::ancestors(key).map(str::to_owned));
+        }
+        for (key, stat) in entries {
+            let reason = if !key.split('/').all(is_plain_name) {
+                Some("its path has a part that is no name")
+            } else if stat.mount.is_some() {
+                Some("it is a mounted drive, which has a link of its own")
+            } else if !stat.is_dir() && folders.contains(&key) {
+                Some("the drive has a folder of this name too, which was written")
+            } else if stat.is_symlink() {
+                let target = stat.linkname.as_deref().unwrap_or_default();
+                let none = target.is_empty() || link::to_disk(&key, target).is_none();
+                none.then_some("its target is outside the drive")
+            } else if !stat.is_dir() && !stat.is_file() {
+                Some("it is neither a file nor a folder nor a link")
+            } else {
+                None
+            };
+            match reason {
+                Some(reason) => warnings.push(Warning::new(key, reason)),
+                None => drop(self.entries.insert(key, stat)),
+            }
+        }
+    }
+
+    fn plan_removals(&mut self) {
+        // In descending order, so that a folder comes after what is in it.
+        for key in self.before.paths.iter().rev() {
+            let still_there = self.entries.contains_key(key);
+            if !still_there {
+                self.removals.push(key.clone());
+            }
+        }
+    }
+
+    fn plan_changes(&mut self, options: ExportOptions) -> Result<(), MirrorError> {
+        for (key, stat) in &self.entries {
+            let found = match self.folder.find(key) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.report
+                        .warnings
+                        .push(Warning::new(key, error.to_string()));
+                    continue;
+                }
+            };
+            let same = match found {
+                Some(Found {
+                    kind: Kind::Symlink,
+                    ..
+                }) if stat.is_symlink() => {
+                    let here = self.folder.read_link(key).ok().and_then(target_text);
+                    here.is_some()
+                        && here == stat.linkname.as_deref().and_then(|t| link::to_disk(key, t))
+                }
+                Some(found) => is_same(stat, &found),
+                None => false,
+            };
+            if same {
+                self.report.unchanged += u64::from(stat.is_file());
+                self.report.written.paths.insert(key.clone());
+                continue;
+            }
+            let own = options.force || self.before.contains(key) || self.before.has_below(key);
+            if let Some(found) = found
+                && !own
+                && !(found.kind == Kind::Directory && stat.is_dir())
+            {
+                let reason = "something else is in its place, which no earlier clone wrote";
+                self.report.warnings.push(Warning::new(key, reason));
+                continue;
+            }
+            if stat.is_file() {
+                self.progress.files_total += 1;
+                self.progress.bytes_total = self.progress.bytes_total.saturating_add(stat.size);
+            }
+            self.changes.push(key.clone());
+        }
+        Ok(())
+    }
+
+    /// Removes what an earlier export wrote. What is not as it was left is left.
+    fn remove(&mut self, key: &str) {
+        let removed = match self.folder.find(key) {
+            Ok(Some(Found {
+                kind: Kind::File | Kind::Symlink,
+                ..
+            })) => self.folder.remove(key),
+            Ok(Some(Found {
+                kind: Kind::Directory,
+                ..
+            })) => self.folder.remove_dir(key),
+            _ => return,
+        };
+        if removed.is_err() {
+            return;
+        }
+        self.report.removed += 1;
+        // Folders that are empty now were there for what was in them.
+        let mut parent = path::parent(key);
+        while !parent.is_empty()
+            && !self.entries.contains_key(parent)
+            && self.folder.remove_dir(parent).is_ok()
+        {
+            parent = path::parent(parent);
+        }
+    }
+
+    /// Makes room for a file or link where a folder was. Only if it is empty: what is in it was put
+    /// there by somebody else.
+    fn clear_place(&mut self, key: &str) -> io::Result<()> {
+        match self.folder.find(key)? {
+            Some(Found {
+                kind: Kind::Directory,
+                ..
+            }) => self.folder.remove_dir(key),
+            _ => Ok(()),
+        }
+    }
+
+    async fn write_file(
+        &mut self,
+        key: &str,
+        stat: &Stat,
+        told: &mut impl FnMut(Progress),
+    ) -> Result<(), DriveError> {
+        self.clear_place(key)?;
+        let bytes_before = self.progress.bytes;
+        let written = self.copy(key, stat, told).await;
+        if written.is_err() {
+            self.progress.bytes = bytes_before;
+        } else {
+            self.report.files += 1;
+            self.report.bytes += stat.size;
+        }
+        self.progress.files += 1;
+        told(self.progress);
+        written
+    }
+
+    async fn copy(
+        &mut self,
+        key: &str,
+        stat: &Stat,
+        told: &mut impl FnMut(Progress),
+    ) -> Result<(), DriveError> {
+        let mut content = self
+            .drive
+            .read_entry(path::shown(key), stat, 0..u64::MAX)
+            .await?;
+        let mut file = self.folder.create(key)?;
+        while let Some(piece) = content.next().await {
+            let piece = piece?;
+            file.write(&piece)?;
+            self.progress.bytes += piece.len() as u64;
+            told(self.progress);
+        }
+        file.finish(stat.permissions() & 0o777, stat.mtime)?;
+        Ok(())
+    }
+
+    /// Notes that a path was written, or why it was left out. A full disk ends the export.
+    fn settle(&mut self, key: &str, done: Result<(), DriveError>) -> Result<(), MirrorError> {
+        match done {
+            Ok(()) => drop(self.report.written.paths.insert(key.to_owned())),
+            Err(DriveError::Io(error)) if is_fatal(&error) => {
+                return Err(MirrorError::Folder {
+                    path: self.path.join(key),
+                    error,
+                });
+            }
+            Err(error @ (DriveError::Io(_) | DriveError::BadEntry { .. })) => {
+                self.report
+                    .warnings
+                    .push(Warning::new(key, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+/// Asks for the content of the files that come next, so that requests never run dry between two of
+/// them.
+#[derive(Debug)]
+struct ReadAhead {
+    content: Option<hypercore::Feed>,
+    /// Runs of files to come, in the order in which they are written.
+    runs: VecDeque<Range<u64>>,
+    asked: VecDeque<(Range<u64>, Download)>,
+}
+
+impl ReadAhead {
+    async fn new(export: &Export) -> Result<Self, MirrorError> {
+        let runs: VecDeque<Range<u64>> = export
+            .changes
+            .iter()
+            .filter_map(|key| export.entries.get(key))
+            .filter(|stat| stat.is_file() && stat.blocks > 0)
+            .filter_map(|stat| Some(stat.offset..stat.offset.checked_add(stat.blocks)?))
+            .collect();
+        let content = match runs.is_empty() {
+            true => None,
+            false => Some(export.drive.content().await?),
+        };
+        Ok(Self {
+            content,
+            runs,
+            asked: VecDeque::new(),
+        })
+    }
+
+    /// The file of this entry is about to be read.
+    fn advance(&mut self, stat: &Stat) {
+        let Some(content) = &self.content else { return };
+        if stat.blocks == 0 {
+            return;
+        }
+        while self
+            .asked
+            .front()
+            .is_some_and(|(run, _)| run.start != stat.offset)
+        {
+            self.asked.pop_front();
+        }
+        while self.asked.len() < FILES_AHEAD {
+            let Some(run) = self.runs.pop_front() else {
+                break;
+            };
+            let download = content.download(run.clone());
+            self.asked.push_back((run, download));
+        }
+    }
+}
+
+fn is_same(stat: &Stat, found: &Found) -> bool {
+    match found.kind {
+        Kind::File => {
+            stat.is_file()
+                && (found.size, found.mtime) == (stat.size, stat.mtime)
+                && (cfg!(not(unix)) || found.mode == stat.permissions() & 0o777)
+        }
+        Kind::Directory => {
+            stat.is_dir()
+                && (cfg!(not(unix))
+                    || found.mode & 0o777 == stat.permissions() & 0o777 | OWNER_BITS)
+        }
+        Kind::Symlink | Kind::Other => false,
+    }
+}
+
+/// After these no other file will fare better.
+fn is_fatal(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
+}
+
+/// What the owner of a folder may always do, so that the next export can write into it.
+const OWNER_BITS: u32 = 0o700;
+
+/// How many files are asked for ahead.
+const FILES_AHEAD: usize = 256;

@@ -1,0 +1,69 @@
+#![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use corestore::Corestore;
+use hypercore_storage::MemoryDir;
+use hyperdrive::mirror::{
+    Export, ExportOptions, Exported, Import, ImportOptions, Imported, Written,
+};
+use hyperdrive::{Drive, Options};
+
+/// An empty drive in memory.
+pub(crate) async fn drive() -> Drive {
+    let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap();
+    Drive::create(&store, Options::new()).await.unwrap()
+}
+
+pub(crate) async fn import(folder: &Path, drive: &Drive, before: &Written) -> Imported {
+    let plan = Import::plan(folder, drive, before.clone(), &ImportOptions::new())
+        .await
+        .unwrap();
+    let planned = plan.written();
+    let done = plan.run(|_| {}).await.unwrap();
+    assert!(done.written.is_empty() || !planned.is_empty());
+    done
+}
+
+pub(crate) async fn export(drive: &Drive, folder: &Path, before: &Written) -> Exported {
+    let plan = Export::plan(drive, folder, before.clone(), ExportOptions::new())
+        .await
+        .unwrap();
+    plan.run(|_| {}).await.unwrap()
+}
+
+/// What is in a folder: content of files, `-> target` of links, `/` of empty folders.
+pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut tree = BTreeMap::new();
+    let mut todo = vec![folder.to_owned()];
+    while let Some(dir) = todo.pop() {
+        let mut empty = true;
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            empty = false;
+            let path = entry.unwrap().path();
+            let name = path
+                .strip_prefix(folder)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let metadata = std::fs::symlink_metadata(&path).unwrap();
+            if metadata.is_symlink() {
+                let target = std::fs::read_link(&path).unwrap();
+                tree.insert(name, format!("-> {}", target.display()).into_bytes());
+            } else if metadata.is_dir() {
+                todo.push(path);
+            } else {
+                tree.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+        if empty && dir != folder {
+            let name = dir.strip_prefix(folder).unwrap().to_str().unwrap();
+            tree.insert(format!("{name}/"), Vec::new());
+        }
+    }
+    tree
+}

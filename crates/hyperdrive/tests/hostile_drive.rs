@@ -1,0 +1,156 @@
+//! Whatever a drive contains, an export stays in its folder and ends.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod common;
+
+use std::fs;
+
+use common::{drive, export, tree};
+use futures_lite::future::block_on;
+use hyperdrive::mirror::Written;
+use hyperdrive::{Attributes, Drive, FileType, Stat};
+use hypertrie::{Op, Trie};
+
+/// Puts an entry under a key that no well-meaning writer would use.
+async fn put_raw(drive: &Drive, key: &str, stat: &Stat) {
+    let trie = Trie::open(drive.metadata().clone(), hypertrie::Options::new())
+        .await
+        .unwrap();
+    trie.batch(vec![Op::put(key, bytes::Bytes::from(stat.encode()))])
+        .await
+        .unwrap();
+}
+
+/// An entry for a file that has the content of another.
+async fn file(drive: &Drive) -> Stat {
+    drive
+        .write_file("/good", "good", &Attributes::new())
+        .await
+        .unwrap()
+}
+
+fn link(target: &str) -> Stat {
+    let mut stat = Stat::new(FileType::Symlink, 0o777);
+    stat.linkname = Some(target.to_owned());
+    stat
+}
+
+#[test]
+fn names_that_lead_out_are_named_and_left_out() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        let drive = drive().await;
+        let stat = file(&drive).await;
+        let keys = [
+            "../../etc/x",
+            "..",
+            "a/../../x",
+            "nul\0name",
+            "x//y",
+            r"c\d",
+            "./e",
+            "a/./b",
+        ];
+        for key in keys {
+            put_raw(&drive, key, &stat).await;
+        }
+        let exported = export(&drive, &target, &Written::new()).await;
+        let mut left_out: Vec<&str> = exported.warnings.iter().map(|w| w.path.as_str()).collect();
+        left_out.sort_unstable();
+        let mut expected = keys.to_vec();
+        expected.sort_unstable();
+        assert_eq!(left_out, expected);
+        assert_eq!(tree(&target).len(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    });
+}
+
+#[test]
+fn links_that_lead_out_are_left_out_and_loops_do_no_harm() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        let drive = drive().await;
+        file(&drive).await;
+        for (key, to) in [("out", "../x"), ("d/out", "/../x"), ("abs", "/etc/passwd")] {
+            put_raw(&drive, key, &link(to)).await;
+        }
+        for (key, to) in [
+            ("l1", "l2"),
+            ("l2", "l1"),
+            ("d/up", ".."),
+            ("d/e/trick", "../up/.."),
+        ] {
+            put_raw(&drive, key, &link(to)).await;
+        }
+        let exported = export(&drive, &target, &Written::new()).await;
+        let mut left_out: Vec<&str> = exported.warnings.iter().map(|w| w.path.as_str()).collect();
+        left_out.sort_unstable();
+        assert_eq!(left_out, ["d/out", "out"]);
+        let written = tree(&target);
+        assert_eq!(written["abs"], b"-> etc/passwd");
+        assert_eq!(written["d/up"], b"-> ..");
+        // `d/up` is the root, so that the system would read `../up/..` as the folder above it.
+        assert_eq!(written["d/e/trick"], b"-> ..");
+        assert_eq!(written["l1"], b"-> l2");
+    });
+}
+
+#[test]
+fn a_link_and_files_below_it_never_meet() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, outside) = (dir.path().join("target"), dir.path().join("outside"));
+        fs::create_dir_all(&target).unwrap();
+        fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, target.join("pictures")).unwrap();
+        let drive = drive().await;
+        let stat = file(&drive).await;
+        put_raw(&drive, "pictures/x", &stat).await;
+        put_raw(&drive, "both", &stat).await;
+        put_raw(&drive, "both/child", &stat).await;
+        let exported = export(&drive, &target, &Written::new()).await;
+        let mut left_out: Vec<&str> = exported.warnings.iter().map(|w| w.path.as_str()).collect();
+        left_out.sort_unstable();
+        assert_eq!(left_out, ["both", "pictures/x"]);
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        assert_eq!(tree(&target)["both/child"], b"good");
+    });
+}
+
+#[test]
+fn entries_that_lie_about_their_content_are_named() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let drive = drive().await;
+        let good = file(&drive).await;
+        let lies: [(&str, fn(&mut Stat)); 4] = [
+            ("nothing", |stat| (stat.size, stat.blocks) = (1 << 50, 0)),
+            ("overflow", |stat| stat.offset = u64::MAX),
+            ("short", |stat| stat.size = 5),
+            ("setuid", |stat| stat.mode |= 0o7000),
+        ];
+        for (key, lie) in lies {
+            let mut stat = good.clone();
+            lie(&mut stat);
+            put_raw(&drive, key, &stat).await;
+        }
+        let exported = export(&drive, dir.path(), &Written::new()).await;
+        let mut left_out: Vec<&str> = exported.warnings.iter().map(|w| w.path.as_str()).collect();
+        left_out.sort_unstable();
+        assert_eq!(left_out, ["nothing", "overflow", "short"]);
+        use std::os::unix::fs::PermissionsExt;
+        let mode = dir
+            .path()
+            .join("setuid")
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o644);
+        let again = export(&drive, dir.path(), &exported.written).await;
+        assert_eq!(again.files, 0);
+    });
+}
