@@ -1,11 +1,12 @@
 //! The vectors that the crates are tested with are what the Node packages still say: each generator
-//! in `vectors/` makes, byte for byte, the JSON that is committed under its name.
+//! in `vectors/` makes every section of the JSON files that are committed under its name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use interop::Node;
+use serde_json::{Map, Value};
 
 #[test]
 fn hypercore() {
@@ -42,13 +43,14 @@ fn check(name: &str) {
         "the generator ended with {}",
         made.status
     );
+    let made: Map<String, Value> = serde_json::from_slice(&made.stdout).expect("it prints JSON");
     for copy in copies {
         let committed = fs::read(&copy).expect("the vectors can be read");
-        assert!(
-            committed == made.stdout,
-            "{} is not what Node makes",
-            copy.display()
-        );
+        let committed: Map<String, Value> = serde_json::from_slice(&committed).expect("JSON");
+        for (section, vectors) in &committed {
+            let same = made.get(section) == Some(vectors);
+            assert!(same, "{}: {section} is not what Node makes", copy.display());
+        }
     }
 }
 
