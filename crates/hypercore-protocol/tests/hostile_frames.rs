@@ -160,7 +160,10 @@ fn a_core_cannot_be_closed_under_anothers_channel() {
 /// One core's garbage closes that core's channel; the other core goes on.
 #[test]
 fn malformed_messages_close_their_channel_only() {
-    let node = |fields: &[u8]| [&[8, 0, 0x1a, fields.len() as u8], fields].concat();
+    let node = |fields: &[u8]| {
+        let length = u8::try_from(fields.len()).unwrap();
+        [&[8, 0, 0x1a, length], fields].concat()
+    };
     let missing = |field| ChannelFault::Missing { field };
     let cases: Vec<(&str, u64, Vec<u8>, ChannelFault)> = vec![
         ("a required field", 3, vec![], missing("start")),
