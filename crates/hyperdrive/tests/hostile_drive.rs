@@ -126,7 +126,8 @@ fn entries_that_lie_about_their_content_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let drive = drive().await;
         let good = file(&drive).await;
-        let lies: [(&str, fn(&mut Stat)); 4] = [
+        type Lie = fn(&mut Stat);
+        let lies: [(&str, Lie); 4] = [
             ("nothing", |stat| (stat.size, stat.blocks) = (1 << 50, 0)),
             ("overflow", |stat| stat.offset = u64::MAX),
             ("short", |stat| stat.size = 5),
