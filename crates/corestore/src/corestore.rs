@@ -1,22 +1,24 @@
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hypercore::Feed;
+use hypercore::{Feed, Hypercore};
 use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey};
 use hypercore_storage::StorageDir;
 use zeroize::Zeroizing;
 
-use crate::identity::{self, Identity, Selector};
+use crate::held::HeldDir;
+use crate::identity::{self, Secret, Selector};
+use crate::layout::{self, DEFAULT_NAME};
 use crate::list::StoredCores;
-use crate::master_key::{self, Held};
+use crate::master_key::{self, StoreLock};
 use crate::opened::{Opened, Subscribers};
 use crate::registry::Registry;
-use crate::{GetError, Namespace, OpenError, Options, layout};
+use crate::{GetError, Namespace, OpenError, Options};
 
 /// Many logs in one directory. Clones and namespaces are handles on the same store.
 ///
-/// Opening the same core twice gives the same shared feed. The directory is locked for as long as
-/// any handle is left and the store was not closed.
+/// Opening the same core twice gives the same shared feed. The directory is locked until the store
+/// is closed, or every handle on it and every feed is gone.
 #[derive(Clone, Debug)]
 pub struct Corestore {
     inner: Arc<Inner>,
@@ -26,12 +28,13 @@ pub struct Corestore {
 impl Corestore {
     /// Opens the store in `dir`, creating what is missing.
     pub fn open(dir: Arc<dyn StorageDir>, options: Options) -> Result<Self, OpenError> {
-        let (held, master_key) = master_key::open(&dir, &options)?;
+        let (lock, master_key) = master_key::open(&dir, &options)?;
         let inner = Inner {
             dir,
             options,
             master_key,
-            held: Mutex::new(Some(held)),
+            lock: Mutex::new(Some(Arc::new(lock))),
+            failed: Mutex::new(None),
             registry: Arc::default(),
             subscribers: Subscribers::default(),
         };
@@ -55,10 +58,11 @@ impl Corestore {
     }
 
     /// The name that this handle's default core is derived from.
-    pub fn default_name(&self) -> &str {
-        self.namespace
-            .as_ref()
-            .map_or(DEFAULT_NAME, Namespace::as_str)
+    pub fn default_name(&self) -> &[u8] {
+        match &self.namespace {
+            Some(namespace) => namespace.as_str().as_bytes(),
+            None => DEFAULT_NAME,
+        }
     }
 
     /// This handle's default core, created if it is not there.
@@ -70,7 +74,7 @@ impl Corestore {
     /// Writable.
     pub fn get_by_name(&self, name: impl AsRef<[u8]>) -> Result<Feed, GetError> {
         self.inner
-            .get(Selector::name(name.as_ref(), &self.inner.master_key)?)
+            .get(&Selector::name(name.as_ref(), &self.inner.master_key)?)
     }
 
     /// A new core, under a random name that is stored with it.
@@ -83,13 +87,13 @@ impl Corestore {
     /// The core that `key` signs, created (empty, to be filled by peers) if it is not there.
     /// Writable if its name or secret key is stored.
     pub fn get(&self, key: &PublicKey) -> Result<Feed, GetError> {
-        self.inner.get(Selector::Public(*key))
+        self.inner.get(&Selector::Public(*key))
     }
 
     /// The core of a key pair from elsewhere, created if it is not there. The secret key is stored
     /// with it.
     pub fn get_by_key_pair(&self, pair: &KeyPair) -> Result<Feed, GetError> {
-        self.inner.get(Selector::Pair(pair.clone()))
+        self.inner.get(&Selector::Pair(pair.clone()))
     }
 
     /// The core of a discovery key if it is stored. Nothing is created.
@@ -112,95 +116,134 @@ impl Corestore {
         self.inner.subscribers.subscribe(&self.inner.registry)
     }
 
-    /// Makes everything written to any open core survive a power cut.
+    /// Makes everything written to any core survive a power cut.
+    ///
+    /// Also reports, once, that a core which was closed to make room could not be flushed.
     pub fn flush(&self) -> io::Result<()> {
-        for feed in self.open_feeds() {
-            feed.flush()?;
-        }
-        self.inner.dir.sync()
+        self.inner.flush()
     }
 
-    /// Flushes and closes every core and lets go of the directory. Every handle is closed by it.
+    /// Flushes and closes every core, whoever holds it, and lets go of the directory. Later calls
+    /// on any handle fail. Returns the first error; everything is closed all the same.
     pub fn close(&self) -> io::Result<()> {
         self.inner.close()
     }
 }
 
-/// The name of the default core outside of any namespace.
-const DEFAULT_NAME: &str = "default";
-
 struct Inner {
     dir: Arc<dyn StorageDir>,
     options: Options,
     master_key: Zeroizing<[u8; 32]>,
-    /// The store's lock; `None` once closed.
-    held: Mutex<Option<Held>>,
+    /// The store's lock, shared with the cores that are open. `None` once the store was closed.
+    lock: Mutex<Option<Arc<StoreLock>>>,
+    /// Why a core that was closed to make room could not be flushed.
+    failed: Mutex<Option<io::Error>>,
     registry: Arc<Registry>,
     subscribers: Subscribers,
 }
 
 impl Inner {
-    fn get(&self, selector: Selector) -> Result<Feed, GetError> {
-        self.check_open()?;
+    fn get(&self, selector: &Selector) -> Result<Feed, GetError> {
         let key = selector.discovery_key();
-        let (feed, fresh) = self.registry.get_or_open(&key, || self.open(&selector))?;
-        if fresh {
+        let (feed, opened) = self.registry.get_or_open(&key, || self.open(selector))?;
+        if opened {
             self.subscribers.tell(key);
+            if let Err(error) = self.registry.close_idle(self.options.open_cores) {
+                self.failed().get_or_insert(error);
+            }
         }
         Ok(feed)
     }
 
     fn get_stored(&self, key: &DiscoveryKey) -> Result<Option<Feed>, GetError> {
-        if self.registry.find(key).is_none() {
-            let dir = self.dir.subdir(&layout::folder(key));
-            if !dir.exists(layout::KEY)? {
-                return self.check_open().map(|()| None);
-            }
+        if let Some(feed) = self.registry.find(key) {
+            return Ok(Some(feed));
         }
-        self.get(Selector::Discovery(*key)).map(Some)
+        self.store_lock()?;
+        // Looked for first: locking creates files, and whoever asks for a core that is not here
+        // shall leave none behind.
+        if !self.folder(key).exists(layout::KEY)? {
+            return Ok(None);
+        }
+        self.get(&Selector::Discovery(*key)).map(Some)
     }
 
     fn open(&self, selector: &Selector) -> Result<Feed, GetError> {
-        let dir = self.dir.subdir(&layout::folder(&selector.discovery_key()));
+        // Asked for after the core was entered into the registry, so that `close` sees either the
+        // core or no one opening it.
+        let store = self.store_lock()?;
         let discovery_key = selector.discovery_key();
+        let dir = self.folder(&discovery_key);
         let lock = match dir.lock(layout::BITFIELD) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(GetError::Locked { discovery_key });
             }
             lock => lock?,
         };
-        let Some(identity) = identity::load(&*dir, selector, &self.master_key)? else {
-            return Err(GetError::Damaged {
-                discovery_key,
-                file: layout::KEY,
-            });
+        let identity = identity::load(&*dir, selector, &self.master_key)?;
+        identity::store(&*dir, &identity)?;
+        let log = hypercore::Options::new().lock(false).store_secret(false);
+        let log = log.cached_nodes(self.options.cached_nodes);
+        let log = match identity.secret {
+            Secret::Named(_, pair) | Secret::Given(pair) => log.key_pair(pair),
+            Secret::Unknown => log.key(identity.public),
         };
-        identity::store(&*dir, selector, &identity)?;
-        drop(lock);
-        Ok(placeholder(&identity))
+        match Hypercore::open(Arc::new(HeldDir::new(dir, lock, store)), log) {
+            Ok(core) => Ok(Feed::new(core)),
+            Err(hypercore::OpenError::Storage(error)) => Err(GetError::Storage(error)),
+            Err(source) => Err(GetError::Log {
+                discovery_key,
+                source,
+            }),
+        }
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut result = self.failed().take().map_or(Ok(()), Err);
+        for feed in self.registry.feeds() {
+            result = result.and(feed.flush());
+        }
+        result.and(self.dir.sync())
     }
 
     fn close(&self) -> io::Result<()> {
+        let store = self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         self.subscribers.close();
-        let flushed = self.registry.feeds().iter().try_for_each(Feed::flush);
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        flushed
+        let failed = self.failed().take().map_or(Ok(()), Err);
+        let closed = failed.and(self.registry.close_all());
+        match store {
+            Some(_) => closed.and(self.dir.sync()),
+            None => closed,
+        }
     }
 
-    fn check_open(&self) -> Result<(), GetError> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().map(|_| ()).ok_or(GetError::Closed)
+    fn store_lock(&self) -> Result<Arc<StoreLock>, GetError> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.clone().ok_or(GetError::Closed)
+    }
+
+    fn folder(&self, key: &DiscoveryKey) -> Arc<dyn StorageDir> {
+        self.dir.subdir(&layout::folder(key))
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn placeholder(identity: &Identity) -> Feed {
-    let secret = || KeyPair::from_seed(&[0; 32]).secret;
-    let pair = identity.pair.clone();
-    let pair = pair.unwrap_or_else(|| KeyPair {
-        public: identity.public,
-        secret: secret(),
-    });
-    Feed::placeholder(&pair)
+/// Feeds that others hold stay open; nothing that was written to them may be lost.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.subscribers.close();
+        for feed in self.registry.feeds() {
+            // Nobody is left to tell. What is lost can be fetched or found again.
+            let _ = feed.flush();
+        }
+    }
 }
 
 impl std::fmt::Debug for Inner {

@@ -2,6 +2,8 @@ use std::io;
 
 use hypercore_crypto::DiscoveryKey;
 
+use crate::identity::MAX_NAME_BYTES;
+
 /// Why a store could not be opened. Nothing in the directory has changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub enum OpenError {
     Storage(#[from] io::Error),
 }
 
-/// Why a core could not be opened. What is stored of it has not changed.
+/// Why a core could not be opened. Nothing that is stored of it was lost.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GetError {
@@ -68,6 +70,14 @@ pub enum GetError {
     Name {
         /// The size of the name in bytes.
         size: usize,
+    },
+    /// The log itself could not be opened.
+    #[error("core {} cannot be opened", short(.discovery_key))]
+    Log {
+        /// Which core.
+        discovery_key: DiscoveryKey,
+        /// Why not.
+        source: hypercore::OpenError,
     },
     /// The storage, or the system's source of randomness, failed.
     #[error("storage failed")]

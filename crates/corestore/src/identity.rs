@@ -1,27 +1,23 @@
 //! Whose a core is: the files `key`, `name` and `secret_key` in its folder.
 
 use std::io;
-use std::sync::Arc;
 
 use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey, derive_key_pair};
-use hypercore_storage::{OpenMode, Storage, StorageDir};
+use hypercore_storage::{OpenMode, StorageDir};
 use zeroize::Zeroizing;
 
 use crate::GetError;
-use crate::layout::{KEY, NAME, SECRET_KEY};
+use crate::layout::{self, DEFAULT_NAME, KEY, NAME, SECRET_KEY};
 
-/// The longest name that a core may have, in bytes. The reference knows no limit; its own names
-/// have at most 72.
-pub(crate) const MAX_NAME_BYTES: usize = 65_536;
+mod name;
 
-/// The namespace under which every key pair of a corestore is derived.
-const NAMESPACE: &str = "corestore";
+pub(crate) use name::{MAX_NAME_BYTES, Name};
 
 /// How a core was asked for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Selector {
     /// By a name, which gives the pair.
-    Name(Vec<u8>, KeyPair),
+    Name(Zeroizing<Vec<u8>>, KeyPair),
     /// By a pair from elsewhere.
     Pair(KeyPair),
     /// By the public key alone.
@@ -36,8 +32,8 @@ impl Selector {
             return Err(GetError::Name { size: name.len() });
         }
         Ok(Self::Name(
-            name.to_vec(),
-            derive_key_pair(master_key, NAMESPACE, name),
+            Zeroizing::new(name.to_vec()),
+            derive(master_key, name),
         ))
     }
 
@@ -58,93 +54,133 @@ impl Selector {
     }
 }
 
-/// Who signs a core, and with what if that is here.
-#[derive(Clone)]
+/// Who signs a core, and with what, if that is known.
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) public: PublicKey,
-    pub(crate) pair: Option<KeyPair>,
+    pub(crate) secret: Secret,
 }
 
-/// Reads whose the core in `dir` is, completed by what the caller knows. `None` if it is not
-/// stored and the selector does not say.
+/// Where the secret key of a core comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Secret {
+    /// It is not here.
+    Unknown,
+    /// From this name.
+    Named(Zeroizing<Vec<u8>>, KeyPair),
+    /// From elsewhere, stored as it is.
+    Given(KeyPair),
+}
+
+impl Secret {
+    pub(crate) fn pair(&self) -> Option<&KeyPair> {
+        match self {
+            Self::Unknown => None,
+            Self::Named(_, pair) | Self::Given(pair) => Some(pair),
+        }
+    }
+}
+
+/// Reads whose the core in `dir` is, and completes it by what the caller knows.
+///
+/// The folder is named by a hash of the public key, so whatever claims to be the key, or to lead to
+/// it, is checked against that.
 pub(crate) fn load(
     dir: &dyn StorageDir,
     selector: &Selector,
     master_key: &[u8; 32],
-) -> Result<Option<Identity>, GetError> {
+) -> Result<Identity, GetError> {
     let discovery_key = selector.discovery_key();
-    let damaged = |file| GetError::Damaged {
-        discovery_key,
-        file,
-    };
-    let stored = read(dir, KEY, 32)?;
-    if stored.is_none() && matches!(selector, Selector::Discovery(_)) {
-        return Ok(None);
-    }
-    let stored = stored.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-    let stored = stored.map(PublicKey::from_bytes);
-
-    let pair = match read_name(dir)? {
-        Name::Is(name) => {
-            let pair = derive_key_pair(master_key, NAMESPACE, &name);
-            if pair.public.discovery_key() != discovery_key {
-                return Err(GetError::WrongMasterKey { discovery_key });
-            }
-            Some(pair)
-        }
-        Name::Damaged | Name::Absent => match selector {
-            Selector::Name(_, pair) | Selector::Pair(pair) => Some(pair.clone()),
-            _ => match read(dir, SECRET_KEY, 64)? {
-                Some(bytes) => {
-                    Some(secret_pair(&bytes, &discovery_key).ok_or(damaged(SECRET_KEY))?)
-                }
-                None => None,
-            },
-        },
-    };
-    // The folder's name pins the key, so a key known from elsewhere mends a damaged file.
-    let known = pair
-        .as_ref()
+    let secret = load_secret(dir, selector, master_key)?;
+    let known = secret
+        .pair()
         .map(|pair| pair.public)
-        .or(selector.public_key())
-        .or(stored);
-    match known.filter(|key| key.discovery_key() == discovery_key) {
-        Some(public) => Ok(Some(Identity { public, pair })),
-        None => Err(damaged(KEY)),
+        .or(selector.public_key());
+    let public = match known {
+        // The file is not needed then; a damaged one is mended by `store`.
+        Some(public) => public,
+        None => read(dir, KEY, 32)?
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok())
+            .map(PublicKey::from_bytes)
+            .filter(|key| key.discovery_key() == discovery_key)
+            .ok_or(GetError::Damaged {
+                discovery_key,
+                file: KEY,
+            })?,
+    };
+    Ok(Identity { public, secret })
+}
+
+fn load_secret(
+    dir: &dyn StorageDir,
+    selector: &Selector,
+    master_key: &[u8; 32],
+) -> Result<Secret, GetError> {
+    let discovery_key = selector.discovery_key();
+    let stored = Name::read(dir)?;
+    if let Name::Is(name) = stored {
+        let pair = derive(master_key, &name);
+        return match pair.public.discovery_key() == discovery_key {
+            true => Ok(Secret::Named(name, pair)),
+            false => Err(GetError::WrongMasterKey { discovery_key }),
+        };
+    }
+    match selector {
+        Selector::Name(name, pair) => return Ok(Secret::Named(name.clone(), pair.clone())),
+        Selector::Pair(pair) => return Ok(Secret::Given(pair.clone())),
+        Selector::Public(_) | Selector::Discovery(_) => {}
+    }
+    if let Some(bytes) = read(dir, SECRET_KEY, 64)? {
+        let pair = secret_pair(&bytes, &discovery_key);
+        return match pair {
+            Some(pair) => Ok(Secret::Given(pair)),
+            None => Err(GetError::Damaged {
+                discovery_key,
+                file: SECRET_KEY,
+            }),
+        };
+    }
+    match stored {
+        // The reference opens such a core for reading only, for good. One that goes by a usual
+        // name can be told by its keys.
+        Name::Damaged
+            if derive(master_key, DEFAULT_NAME).public.discovery_key() == discovery_key =>
+        {
+            let name = Zeroizing::new(DEFAULT_NAME.to_vec());
+            Ok(Secret::Named(name, derive(master_key, DEFAULT_NAME)))
+        }
+        _ => Ok(Secret::Unknown),
     }
 }
 
-/// Writes what is missing of the files that say whose the core is, and returns those written:
-/// they are not synced yet.
-pub(crate) fn store(
-    dir: &dyn StorageDir,
-    selector: &Selector,
-    identity: &Identity,
-) -> io::Result<Vec<Arc<dyn Storage>>> {
-    let mut written = Vec::new();
-    let mut put = |name: &str, bytes: &[u8]| -> io::Result<()> {
-        if read(dir, name, bytes.len() + 1)?.is_none_or(|stored| *stored != bytes) {
-            let file = dir.open(name, OpenMode::Create)?;
-            file.truncate(0)?;
-            file.write(0, bytes)?;
-            written.push(file);
-        }
-        Ok(())
-    };
-    put(KEY, identity.public.as_bytes())?;
-    match selector {
-        Selector::Name(name, _) => put(NAME, &encode_name(name))?,
-        // A name says as much as the secret key, and a core has one of them.
-        Selector::Pair(pair) if !matches!(read_name(dir)?, Name::Is(_)) => {
-            put(SECRET_KEY, pair.secret.as_bytes())?;
-        }
-        _ => {}
+/// Writes what is missing or damaged of the files that say whose the core is, durably except for
+/// the names of new files.
+pub(crate) fn store(dir: &dyn StorageDir, identity: &Identity) -> io::Result<()> {
+    put(dir, KEY, identity.public.as_bytes())?;
+    match &identity.secret {
+        Secret::Unknown => Ok(()),
+        Secret::Named(name, _) => put(dir, NAME, &name::encode(name)),
+        Secret::Given(pair) => put(dir, SECRET_KEY, pair.secret.as_bytes()),
     }
-    Ok(written)
+}
+
+fn put(dir: &dyn StorageDir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    // One byte more than is wanted, to notice a file that is too long.
+    if read(dir, name, bytes.len() + 1)?.is_some_and(|stored| *stored == bytes) {
+        return Ok(());
+    }
+    let file = dir.open(name, OpenMode::Create)?;
+    file.write(0, bytes)?;
+    file.truncate(bytes.len() as u64)?;
+    file.sync()
 }
 
 /// Reads up to `limit` bytes from the start of a file, `None` if there is no such file.
-fn read(dir: &dyn StorageDir, name: &str, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(crate) fn read(
+    dir: &dyn StorageDir,
+    name: &str,
+    limit: usize,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match dir.open(name, OpenMode::ReadOnly) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
@@ -155,56 +191,13 @@ fn read(dir: &dyn StorageDir, name: &str, limit: usize) -> io::Result<Option<Zer
     Ok(Some(bytes))
 }
 
-enum Name {
-    Absent,
-    Damaged,
-    Is(Zeroizing<Vec<u8>>),
-}
-
-fn read_name(dir: &dyn StorageDir) -> io::Result<Name> {
-    Ok(
-        match read(dir, NAME, MAX_NAME_BYTES + MAX_VARINT_BYTES + 1)? {
-            None => Name::Absent,
-            Some(record) => match decode_name(&record) {
-                Some(name) => Name::Is(Zeroizing::new(name.to_vec())),
-                None => Name::Damaged,
-            },
-        },
-    )
-}
-
-/// A name with its length in front, as a varint.
-fn encode_name(name: &[u8]) -> Vec<u8> {
-    let mut record = Vec::with_capacity(name.len() + MAX_VARINT_BYTES);
-    let mut rest = name.len();
-    while rest >= 0x80 {
-        record.push(rest.to_le_bytes()[0] | 0x80);
-        rest >>= 7;
-    }
-    record.push(rest.to_le_bytes()[0]);
-    record.extend_from_slice(name);
-    record
-}
-
-/// The name of a record, if its length is exactly what the record says.
-fn decode_name(record: &[u8]) -> Option<&[u8]> {
-    let mut len = 0;
-    for (at, byte) in record.iter().take(MAX_VARINT_BYTES).enumerate() {
-        len |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            let name = &record[at + 1..];
-            return (name.len() == len && len > 0).then_some(name);
-        }
-    }
-    None
-}
-
-/// Three bytes of varint reach 2 MiB, which is beyond [`MAX_NAME_BYTES`].
-const MAX_VARINT_BYTES: usize = 3;
-
-/// The pair of a stored secret key, if it is the one of this core. The first half, the seed, is
+/// The pair of a stored secret key, if it is the one of this core. Its first half, the seed, is
 /// enough: the second is the public key again.
 fn secret_pair(bytes: &[u8], discovery_key: &DiscoveryKey) -> Option<KeyPair> {
     let seed: &[u8; 32] = bytes.first_chunk()?;
     Some(KeyPair::from_seed(seed)).filter(|pair| pair.public.discovery_key() == *discovery_key)
+}
+
+fn derive(master_key: &[u8; 32], name: &[u8]) -> KeyPair {
+    derive_key_pair(master_key, layout::NAMESPACE, name)
 }

@@ -17,6 +17,11 @@ pub(crate) const SECRET_KEY: &str = "secret_key";
 /// The file that stands for the whole core when it is locked.
 pub(crate) const BITFIELD: &str = "bitfield";
 
+/// The namespace under which every key pair of a corestore is derived.
+pub(crate) const NAMESPACE: &str = "corestore";
+/// The name of the default core outside of any [`Namespace`](crate::Namespace).
+pub(crate) const DEFAULT_NAME: &[u8] = b"default";
+
 /// The folder of a core: two levels of shards, then the whole discovery key.
 pub(crate) fn folder(discovery_key: &DiscoveryKey) -> String {
     let id = hex(discovery_key.as_bytes());

@@ -25,6 +25,7 @@
 
 mod corestore;
 mod error;
+mod held;
 mod identity;
 mod layout;
 mod list;

@@ -2,9 +2,10 @@ use std::io;
 use std::sync::Arc;
 
 use hypercore_crypto::{DiscoveryKey, PublicKey};
-use hypercore_storage::{OpenMode, StorageDir};
+use hypercore_storage::StorageDir;
 
-use crate::layout::{self, KEY, NAME, SECRET_KEY};
+use crate::identity::{self, Name};
+use crate::layout::{self, KEY, SECRET_KEY};
 
 /// A core found in a store's directory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,21 +101,19 @@ impl Iterator for StoredCores {
 
 fn read(dir: &dyn StorageDir, folder: &str) -> io::Result<Option<Stored>> {
     let dir = dir.subdir(folder);
-    let file = match dir.open(KEY, OpenMode::ReadOnly) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+    let Some(key) = identity::read(&*dir, KEY, 32)? else {
+        return Ok(None);
     };
-    let mut key = [0; 32];
-    match file.read(0, &mut key) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        read => read?,
-    }
+    let Ok(key) = <[u8; 32]>::try_from(key.as_slice()) else {
+        return Ok(None);
+    };
     let public_key = PublicKey::from_bytes(key);
     let discovery_key = public_key.discovery_key();
     if !folder.ends_with(&layout::hex(discovery_key.as_bytes())) {
         return Ok(None);
     }
-    let (named, secret) = (dir.exists(NAME)?, dir.exists(SECRET_KEY)?);
+    let named = matches!(Name::read(&*dir)?, Name::Is(_));
+    let secret = dir.exists(SECRET_KEY)?;
     Ok(Some(Stored {
         public_key,
         discovery_key,

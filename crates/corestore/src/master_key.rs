@@ -14,23 +14,23 @@ use crate::{OpenError, Options};
 pub(crate) fn open(
     dir: &Arc<dyn StorageDir>,
     options: &Options,
-) -> Result<(Held, Zeroizing<[u8; 32]>), OpenError> {
-    let held = Held::take(dir.clone())?;
+) -> Result<(StoreLock, Zeroizing<[u8; 32]>), OpenError> {
+    let lock = StoreLock::take(dir.clone())?;
     let key = match &options.master_key {
         Some(key) => key.clone(),
         None => read_or_create(dir)?,
     };
-    Ok((held, key))
+    Ok((lock, key))
 }
 
 /// The store's lock, held until dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct StoreLock {
     dir: Arc<dyn StorageDir>,
     _lock: Lock,
 }
 
-impl Held {
+impl StoreLock {
     fn take(dir: Arc<dyn StorageDir>) -> Result<Self, OpenError> {
         let lock = match dir.lock(MASTER_KEY) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -47,7 +47,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for StoreLock {
     fn drop(&mut self) {
         // A file that stays behind misleads nobody: it is only read while the lock is held.
         let _ = self.dir.remove(HOLDER);
@@ -55,13 +55,12 @@ impl Drop for Held {
 }
 
 fn holder(dir: &dyn StorageDir) -> Option<u32> {
-    let file = dir.open(HOLDER, OpenMode::ReadOnly).ok()?;
-    let len = usize::try_from(file.len().ok()?)
+    let text = crate::identity::read(dir, HOLDER, MAX_HOLDER_BYTES).ok()??;
+    std::str::from_utf8(&text)
+        .ok()?
+        .strip_suffix('\n')?
+        .parse()
         .ok()
-        .filter(|len| *len <= MAX_HOLDER_BYTES)?;
-    let mut text = vec![0; len];
-    file.read(0, &mut text).ok()?;
-    std::str::from_utf8(&text).ok()?.trim_end().parse().ok()
 }
 
 /// A process id in decimal and a line feed.
@@ -77,10 +76,12 @@ fn read_or_create(dir: &Arc<dyn StorageDir>) -> Result<Zeroizing<[u8; 32]>, Open
             return Ok(key);
         }
     }
-    // No key yet; or one that a crash cut short or left blank before anything was derived from
-    // it, since it is synced below before it is used.
-    if StoredCores::new(dir.clone()).any(|core| !core.is_ok_and(|core| !core.is_named())) {
-        return Err(OpenError::MasterKey { size });
+    // There is no key yet; or one that a crash cut short or left blank before anything was derived
+    // from it, since it is made durable below before it is used.
+    for core in StoredCores::new(dir.clone()) {
+        if core?.is_named() {
+            return Err(OpenError::MasterKey { size });
+        }
     }
     getrandom::fill(&mut key[..]).map_err(io::Error::other)?;
     file.write(0, &key[..])?;

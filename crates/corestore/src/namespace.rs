@@ -35,9 +35,16 @@ impl From<String> for Namespace {
 }
 
 /// Bytes name the namespace of their lower-case hex digits.
-impl From<&[u8; 32]> for Namespace {
-    fn from(bytes: &[u8; 32]) -> Self {
+impl From<&[u8]> for Namespace {
+    fn from(bytes: &[u8]) -> Self {
         Self(crate::layout::hex(bytes))
+    }
+}
+
+/// Bytes name the namespace of their lower-case hex digits.
+impl<const N: usize> From<&[u8; N]> for Namespace {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(&bytes[..])
     }
 }
 

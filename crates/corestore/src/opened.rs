@@ -60,7 +60,7 @@ pub(crate) struct Subscribers {
 impl Subscribers {
     pub(crate) fn subscribe(&self, registry: &Arc<Registry>) -> Opened {
         let queue = Arc::new(Queue {
-            registry: registry.clone(),
+            registry: Arc::downgrade(registry),
             waiting: Mutex::default(),
             changed: Event::new(),
         });
@@ -101,7 +101,7 @@ impl Subscribers {
 
 #[derive(Debug)]
 struct Queue {
-    registry: Arc<Registry>,
+    registry: Weak<Registry>,
     waiting: Mutex<Waiting>,
     changed: Event,
 }
@@ -134,7 +134,7 @@ impl Queue {
             }
             let key = waiting.keys.pop_front()?;
             drop(waiting);
-            if let Some(feed) = self.registry.find(&key) {
+            if let Some(feed) = self.registry.upgrade().and_then(|open| open.find(&key)) {
                 return Some(Some(feed));
             }
         }

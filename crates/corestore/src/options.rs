@@ -5,20 +5,18 @@ use zeroize::Zeroizing;
 pub struct Options {
     pub(crate) master_key: Option<Zeroizing<[u8; 32]>>,
     pub(crate) open_cores: usize,
+    pub(crate) cached_nodes: usize,
 }
 
 impl Options {
-    /// The defaults: the master key from the directory, made if there is none, and up to
-    /// [`Options::DEFAULT_OPEN_CORES`] cores kept open.
+    /// The defaults: the master key from the directory, made if there is none.
     pub fn new() -> Self {
         Self {
             master_key: None,
-            open_cores: Self::DEFAULT_OPEN_CORES,
+            open_cores: OPEN_CORES,
+            cached_nodes: CACHED_NODES,
         }
     }
-
-    /// How many cores are kept open unless [`open_cores`](Self::open_cores) says otherwise.
-    pub const DEFAULT_OPEN_CORES: usize = 256;
 
     /// Uses this master key. The one in the directory is then neither read nor written.
     pub fn master_key(mut self, key: [u8; 32]) -> Self {
@@ -33,7 +31,17 @@ impl Options {
         self.open_cores = count;
         self
     }
+
+    /// How many tree nodes each open core keeps in memory at most (default 4096, about 64 bytes
+    /// each). More save reads while proving and verifying blocks of long logs.
+    pub fn cached_nodes(mut self, count: usize) -> Self {
+        self.cached_nodes = count;
+        self
+    }
 }
+
+const OPEN_CORES: usize = 256;
+const CACHED_NODES: usize = 4096;
 
 impl Default for Options {
     fn default() -> Self {
@@ -46,6 +54,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("master_key", &self.master_key.as_ref().map(|_| "…"))
             .field("open_cores", &self.open_cores)
+            .field("cached_nodes", &self.cached_nodes)
             .finish()
     }
 }

@@ -1,95 +1,161 @@
 //! The open cores: one shared feed for each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hypercore::Feed;
 use hypercore_crypto::DiscoveryKey;
 
 /// Which cores are open. Opening one blocks only those who want the same one.
+///
+/// Lock order: the table, then a slot. A slot that is locked while files are opened or closed is
+/// never waited for with the table locked.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    slots: Mutex<Slots>,
+    table: Mutex<Table>,
 }
 
 #[derive(Debug, Default)]
-struct Slots {
-    of: HashMap<DiscoveryKey, Arc<Slot>>,
-    /// Counts up with every use, to tell which core was not asked for the longest.
+struct Table {
+    entries: HashMap<DiscoveryKey, Entry>,
+    /// The same cores, the one asked for longest ago first.
+    order: BTreeMap<u64, DiscoveryKey>,
+    /// Counts up with every use.
     uses: u64,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    feed: Mutex<Option<Feed>>,
-    used: Mutex<u64>,
+#[derive(Debug)]
+struct Entry {
+    slot: Arc<Slot>,
+    /// Its key in the order.
+    used: u64,
 }
 
+/// Empty while the core is being opened or closed.
+type Slot = Mutex<Option<Feed>>;
+
 impl Registry {
-    /// The feed of a core, opened by `open` if it is not open, and whether that was needed.
+    /// The feed of a core, opened by `open` if it is not, and whether that was needed.
     pub(crate) fn get_or_open<E>(
         &self,
         key: &DiscoveryKey,
         open: impl FnOnce() -> Result<Feed, E>,
     ) -> Result<(Feed, bool), E> {
-        let slot = self.slot(key);
-        let mut feed = locked(&slot.feed);
-        match &*feed {
-            Some(feed) => Ok((feed.clone(), false)),
-            None => match open() {
-                Ok(opened) => {
-                    *feed = Some(opened.clone());
-                    Ok((opened, true))
-                }
-                Err(error) => {
-                    drop(feed);
-                    drop(slot);
-                    self.sweep(key);
-                    Err(error)
-                }
-            },
+        let slot = lock(&self.table).touch(key);
+        let mut place = lock(&slot);
+        if let Some(feed) = place.as_ref().filter(|feed| !feed.is_closed()) {
+            return Ok((feed.clone(), false));
         }
+        // One that its user closed lets go of its files first.
+        *place = None;
+        let opened = open();
+        *place = opened.as_ref().ok().cloned();
+        drop(place);
+        drop(slot);
+        if opened.is_err() {
+            lock(&self.table).sweep(key);
+        }
+        opened.map(|feed| (feed, true))
     }
 
     /// The feed of a core if it is open.
     pub(crate) fn find(&self, key: &DiscoveryKey) -> Option<Feed> {
-        let slot = locked(&self.slots).of.get(key).cloned()?;
-        let feed = locked(&slot.feed);
-        feed.clone()
+        let slot = lock(&self.table).entries.get(key)?.slot.clone();
+        let feed = lock(&slot).clone();
+        feed.filter(|feed| !feed.is_closed())
     }
 
-    /// Every open feed, the ones asked for longest ago first.
+    /// Every open feed, the one asked for longest ago first.
     pub(crate) fn feeds(&self) -> Vec<Feed> {
-        let mut slots: Vec<Arc<Slot>> = locked(&self.slots).of.values().cloned().collect();
-        slots.sort_by_key(|slot| *locked(&slot.used));
-        slots
-            .iter()
-            .filter_map(|slot| locked(&slot.feed).clone())
-            .collect()
+        let slots = lock(&self.table).slots();
+        let feeds = slots.iter().filter_map(|slot| lock(slot).clone());
+        feeds.filter(|feed| !feed.is_closed()).collect()
     }
 
-    fn slot(&self, key: &DiscoveryKey) -> Arc<Slot> {
-        let mut slots = locked(&self.slots);
-        slots.uses += 1;
-        let uses = slots.uses;
-        let slot = slots.of.entry(*key).or_default().clone();
-        *locked(&slot.used) = uses;
-        slot
-    }
-
-    /// Forgets a core that is not open, unless somebody is about to open it.
-    fn sweep(&self, key: &DiscoveryKey) {
-        let mut slots = locked(&self.slots);
-        let vacant = slots.of.get(key).is_some_and(|slot| {
-            // Clones are made under the lock that we hold, so a count of one stays one.
-            Arc::strong_count(slot) == 1 && locked(&slot.feed).is_none()
-        });
-        if vacant {
-            slots.of.remove(key);
+    /// Closes cores that nobody holds, the one asked for longest ago first, while more than
+    /// `budget` are open. Returns the first error; what failed is closed too.
+    pub(crate) fn close_idle(&self, budget: usize) -> io::Result<()> {
+        let mut result = Ok(());
+        for _ in 0..MAX_LOOKED_AT {
+            let Some((key, slot)) = lock(&self.table).oldest(budget) else {
+                break;
+            };
+            // Whoever has the slot locked is using the core.
+            if let Ok(mut place) = slot.try_lock()
+                && let Some(feed) = place.as_ref().filter(|feed| feed.handles() == 1)
+            {
+                // Those who want it now wait for the slot, and open it anew.
+                result = result.and(feed.close());
+                *place = None;
+            }
+            drop(slot);
+            lock(&self.table).sweep(&key);
         }
+        result
+    }
+
+    /// Closes every core, held or not. Returns the first error; what failed is closed too.
+    pub(crate) fn close_all(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        let slots = lock(&self.table).slots();
+        for slot in slots {
+            if let Some(feed) = lock(&slot).take() {
+                result = result.and(feed.close());
+            }
+        }
+        *lock(&self.table) = Table::default();
+        result
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl Table {
+    /// The slot of a core, which becomes the one asked for last.
+    fn touch(&mut self, key: &DiscoveryKey) -> Arc<Slot> {
+        self.uses += 1;
+        let used = self.uses;
+        let entry = self.entries.entry(*key).or_insert_with(|| Entry {
+            slot: Arc::default(),
+            used,
+        });
+        self.order.remove(&entry.used);
+        self.order.insert(used, *key);
+        entry.used = used;
+        entry.slot.clone()
+    }
+
+    /// The slot asked for longest ago, if there are more than `budget`. It goes to the other end,
+    /// so that those in use are not looked at again at once.
+    fn oldest(&mut self, budget: usize) -> Option<(DiscoveryKey, Arc<Slot>)> {
+        if self.entries.len() <= budget {
+            return None;
+        }
+        let (_, key) = self.order.first_key_value()?;
+        let key = *key;
+        Some((key, self.touch(&key)))
+    }
+
+    /// Forgets a core that is not open, unless somebody is about to open it.
+    fn sweep(&mut self, key: &DiscoveryKey) {
+        // Slots are handed out with the table locked, so a count of one stays one.
+        let vacant =
+            |entry: &&Entry| Arc::strong_count(&entry.slot) == 1 && lock(&entry.slot).is_none();
+        if let Some(entry) = self.entries.get(key).filter(vacant) {
+            self.order.remove(&entry.used);
+            self.entries.remove(key);
+        }
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        let entries = self.order.values().filter_map(|key| self.entries.get(key));
+        entries.map(|entry| entry.slot.clone()).collect()
+    }
+}
+
+/// How many cores are looked at when there are too many, so that opening one costs the same however
+/// many are held.
+const MAX_LOOKED_AT: usize = 16;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
