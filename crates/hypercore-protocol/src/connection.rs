@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -45,7 +46,6 @@ pub enum Role {
 /// [`poll_timeout`]: Self::poll_timeout
 /// [`handle_timeout`]: Self::handle_timeout
 /// [`queued_bytes`]: Self::queued_bytes
-#[derive(Debug)]
 pub struct Connection {
     config: Config,
     role: Role,
@@ -516,7 +516,7 @@ impl Connection {
                 let (id, payload) = split_extension(body).map_err(malformed(kind))?;
                 if let Some(name) = self.stream_extensions.by_remote_id(id) {
                     self.events
-                        .push_back(Event::StreamExtension { name, payload });
+                        .push_back(Event::StreamExtension(Extension { name, payload }));
                 }
             }
             _ => {}
@@ -562,6 +562,17 @@ impl Connection {
     fn fail(&mut self, channel: Channel, fault: ChannelFault) {
         self.close(channel);
         self.events.push_back(Event::Failed(channel, fault));
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("phase", &self.phase)
+            .field("channels", &self.channel_count())
+            .field("queued_bytes", &self.queued_bytes())
+            .finish_non_exhaustive()
     }
 }
 

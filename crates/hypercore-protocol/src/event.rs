@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hypercore_crypto::DiscoveryKey;
 
-use crate::{Channel, ChannelFault, Message};
+use crate::{Channel, ChannelFault, Extension, Message};
 
 /// What happened on a connection, from [`Connection::poll_event`](crate::Connection::poll_event).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,12 +40,7 @@ pub enum Event {
         /// Their names, as announced.
         extensions: Vec<Arc<str>>,
     },
-    /// A message of an extension of the connection as a whole.
-    StreamExtension {
-        /// The extension's name, one of those set with
-        /// [`set_stream_extensions`](crate::Connection::set_stream_extensions).
-        name: Arc<str>,
-        /// The payload.
-        payload: Bytes,
-    },
+    /// A message of an extension of the connection as a whole, whose name is one of those set with
+    /// [`set_stream_extensions`](crate::Connection::set_stream_extensions).
+    StreamExtension(Extension),
 }

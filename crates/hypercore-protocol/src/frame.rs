@@ -59,7 +59,6 @@ impl Kind {
 }
 
 /// One frame, as received.
-#[derive(Debug)]
 pub(crate) struct Frame {
     /// The sender's channel id, of up to 52 bits.
     pub(crate) channel: u64,
@@ -71,7 +70,7 @@ pub(crate) struct Frame {
 /// Cuts a stream of plain bytes into frames, however it arrives.
 ///
 /// Memory follows the bytes that came, never the length that a frame announces.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct FrameReader {
     buffer: BytesMut,
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -127,8 +128,8 @@ pub struct Cancel {
     pub hash: bool,
 }
 
-/// A block, its proof, or both.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// A block, its proof, or both. `Debug` leaves the block's bytes out.
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Data {
     /// The block's index.
     pub index: u64,
@@ -139,6 +140,17 @@ pub struct Data {
     pub nodes: Vec<Node>,
     /// The signature, if the proof ends at the roots.
     pub signature: Option<Signature>,
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Data")
+            .field("index", &self.index)
+            .field("value_bytes", &self.value.as_ref().map(Bytes::len))
+            .field("nodes", &self.nodes)
+            .field("signature", &self.signature)
+            .finish()
+    }
 }
 
 /// A node of the log's tree, in flat in-order numbering: the leaf of block *n* is 2*n*.
@@ -152,11 +164,21 @@ pub struct Node {
     pub size: u64,
 }
 
-/// A message of an extension, named instead of numbered: the connection translates.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A message of an extension, named instead of numbered: the connection translates. `Debug` leaves
+/// the payload's bytes out.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Extension {
     /// The extension's name. To send, it must be among the names announced with [`Options`].
     pub name: Arc<str>,
     /// The payload, whose encoding is a matter of the extension.
     pub payload: Bytes,
+}
+
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("name", &self.name)
+            .field("payload_bytes", &self.payload.len())
+            .finish()
+    }
 }

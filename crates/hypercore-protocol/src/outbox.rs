@@ -12,14 +12,12 @@ use crate::schema::{self, Opening};
 
 /// Frames on their way out. They are encrypted when they enter, and wait in plain only for the
 /// handshake.
-#[derive(Debug)]
 pub(crate) struct Outbox {
     chunks: VecDeque<BytesMut>,
     bytes: usize,
     stage: Stage,
 }
 
-#[derive(Debug)]
 enum Stage {
     /// The handshake runs.
     Early {
@@ -32,7 +30,6 @@ enum Stage {
 }
 
 /// A frame that waits for the handshake.
-#[derive(Debug)]
 enum Early {
     Frame(BytesMut),
     /// An `Open`, whose capability the handshake will determine.

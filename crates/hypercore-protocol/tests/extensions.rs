@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Pair, events, extension, key};
-use hypercore_protocol::{Channel, Event, Message, Options, SendError};
+use hypercore_protocol::{Channel, Event, Extension, Message, Options, SendError};
 
 fn options(names: &[&str], ack: bool) -> Message {
     let extensions = names.iter().map(|name| (*name).to_owned()).collect();
@@ -128,9 +128,11 @@ fn stream_extensions_are_announced_before_their_first_message() {
     pair.initiator.send_stream_extension("s", b"1").unwrap();
     pair.initiator.send_stream_extension("s", b"2").unwrap();
     pair.carry().unwrap();
-    let message = |payload: &'static str| Event::StreamExtension {
-        name: "s".into(),
-        payload: payload.into(),
+    let message = |payload: &'static str| {
+        Event::StreamExtension(Extension {
+            name: "s".into(),
+            payload: payload.into(),
+        })
     };
     let announced = Event::StreamOptions {
         extensions: vec!["s".into()],

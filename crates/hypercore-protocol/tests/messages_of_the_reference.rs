@@ -6,7 +6,7 @@ mod common;
 use common::{
     START, config, events, extension, key, message, open_frame, plain, transmit, vectors,
 };
-use hypercore_protocol::{Event, Message, Options, Protection, Role};
+use hypercore_protocol::{Event, Extension, Message, Options, Protection, Role};
 use testkit::vectors::{Value, array, bytes, number};
 
 #[test]
@@ -131,10 +131,10 @@ fn stream_options_and_extensions() {
     receiver.set_stream_extensions(&["stream-ext"]).unwrap();
     receiver.handle_input(START, &sent).unwrap();
     let extensions = vec!["stream-ext".into()];
-    let message = Event::StreamExtension {
+    let message = Event::StreamExtension(Extension {
         name: "stream-ext".into(),
         payload: "hello".into(),
-    };
+    });
     assert_eq!(
         events(&mut receiver),
         [Event::StreamOptions { extensions }, message]

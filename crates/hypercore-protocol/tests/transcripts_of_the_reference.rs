@@ -114,10 +114,10 @@ fn replay(transcript: &Value, protection: Protection) -> Pair {
                 let payload = bytes(&decoded["payload"]);
                 if decoded["channel"] == 0 {
                     sender.send_stream_extension("strm", &payload).unwrap();
-                    expected = Some(Event::StreamExtension {
+                    expected = Some(Event::StreamExtension(Extension {
                         name: "strm".into(),
                         payload: payload.into(),
-                    });
+                    }));
                 } else {
                     let message = extension("zeta", payload);
                     sender
