@@ -2,8 +2,6 @@ use std::io;
 
 use hypercore_crypto::DiscoveryKey;
 
-use crate::identity::MAX_NAME_BYTES;
-
 /// Why a store could not be opened. Nothing in the directory has changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
