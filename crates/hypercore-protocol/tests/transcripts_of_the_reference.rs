@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Pair, config, events, extension, key, message, name, secrets, vectors};
-use hypercore_protocol::{Channel, Event, Message, Protection, Role};
+use hypercore_protocol::{Channel, Event, Extension, Message, Protection, Role};
 use testkit::vectors::{Value, array, bytes, number};
 
 /// Five blocks from a writer to an empty reader, over handshake and encryption.
