@@ -178,13 +178,13 @@ impl Comparison {
     ) -> Result<Step<Frame>, TrieError> {
         let mut frames = Vec::new();
         let mut waiting = false;
+        let sides = [left, right].map(|node| Some((node?, (index, node?.links.bucket(index)))));
         for digit in 0..DIGITS {
-            let branch = |node: Option<&Arc<Stored>>| -> Vec<Lead> {
-                node.into_iter()
-                    .flat_map(|node| Lead::branch(node, index, digit))
-                    .collect()
-            };
-            let (mut lefts, mut rights) = (branch(left), branch(right));
+            let branches = sides.map(|side| -> Vec<Lead> {
+                let leads = side.map(|(node, bucket)| Lead::branch(node, bucket, digit));
+                leads.into_iter().flatten().collect()
+            });
+            let [mut lefts, mut rights] = branches;
             // What both sides share is equal from here on.
             let shared: Vec<_> = lefts.iter().map(|lead| lead.seq).collect();
             lefts.retain(|lead| rights.iter().all(|other| other.seq != lead.seq));
@@ -201,8 +201,8 @@ impl Comparison {
                     waiting |= !lead.load(index, &self.prefix, loader)?;
                 }
                 if !waiting {
-                    check_names(&lefts, index - 1)?;
-                    check_names(&rights, index - 1)?;
+                    check_names(lefts.iter(), index - 1)?;
+                    check_names(rights.iter(), index - 1)?;
                     pair_by_name(index, lefts, rights, &mut frames);
                 }
             } else if !lefts.is_empty() || !rights.is_empty() {

@@ -149,28 +149,30 @@ impl Plan for Listing {
         let Some(index) = next.filter(|index| *index < end) else {
             return Ok(Step::Yield);
         };
-        let mut frames = Vec::new();
+        let bucket = node.links.bucket(index);
+        let mut frames = Vec::with_capacity(bucket.len() + 1);
         let mut waiting = false;
-        for digit in if self.options.reverse {
+        let order = if self.options.reverse {
             REVERSE
         } else {
             FORWARD
-        } {
+        };
+        for digit in order {
             if first && digit == TERMINATOR {
                 continue;
             }
-            let mut leads: Vec<_> = Lead::branch(node, index, digit).collect();
-            if leads.len() > 1 {
-                for lead in &mut leads {
-                    waiting |= !lead.load(index + 1, &self.prefix, loader)?;
+            let begin = frames.len();
+            let leads = Lead::branch(node, (index, bucket), digit);
+            let index = index + 1;
+            frames.extend(leads.map(|lead| Frame { index, lead }));
+            let chain = &mut frames[begin..];
+            if chain.len() > 1 {
+                for frame in &mut *chain {
+                    waiting |= !frame.lead.load(index, &self.prefix, loader)?;
                 }
-                check_names(&leads, index)?;
-                leads.sort_by(|a, b| by_key(b, a));
+                check_names(chain.iter().map(|frame| &frame.lead), index - 1)?;
+                chain.sort_by(|a, b| by_key(&b.lead, &a.lead));
             }
-            frames.extend(leads.into_iter().map(|lead| Frame {
-                index: index + 1,
-                lead,
-            }));
         }
         Ok(if waiting {
             Step::Wait

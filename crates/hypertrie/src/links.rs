@@ -31,8 +31,9 @@ pub(crate) struct Bucket<'a> {
 impl Links {
     /// Reads a `trieBuffer`. Targets must lie before `seq`, indexes before `end`.
     pub(crate) fn decode(mut bytes: &[u8], seq: u64, end: usize) -> Result<Self, NodeError> {
-        let mut buckets: Vec<Entry> = Vec::new();
-        let mut targets = Vec::new();
+        // Most buckets have one target and take four bytes.
+        let mut buckets: Vec<Entry> = Vec::with_capacity(bytes.len() / 4);
+        let mut targets = Vec::with_capacity(bytes.len() / 3);
         // The number of buckets is information only, as it is to the reference.
         take_varint(&mut bytes)?;
         while !bytes.is_empty() {
@@ -139,9 +140,12 @@ impl Links {
 impl<'a> Bucket<'a> {
     /// Slots and targets, in ascending order of slots.
     pub(crate) fn iter(self) -> impl Iterator<Item = (u8, u64)> + 'a {
-        let slots = self.slots;
-        let occupied = (0..SLOTS).filter(move |slot| slots & (1 << slot) != 0);
-        occupied.zip(self.targets.iter().copied())
+        let mut slots = self.slots;
+        self.targets.iter().map(move |target| {
+            let slot = slots.trailing_zeros().to_le_bytes()[0];
+            slots &= slots.wrapping_sub(1);
+            (slot, *target)
+        })
     }
 
     /// The target in `slot`.
@@ -153,6 +157,10 @@ impl<'a> Bucket<'a> {
 
     pub(crate) fn is_empty(self) -> bool {
         self.slots == 0
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.targets.len()
     }
 
     /// Whether only slots of the set `allowed` are occupied.
@@ -185,7 +193,7 @@ impl LinksBuilder {
     #[must_use]
     pub(crate) fn add(&mut self, index: usize, digit: u8, target: u64) -> bool {
         self.enter(index);
-        if self.occupied().any(|slot| self.slots[slot] == target) {
+        if self.holds(target) {
             return true;
         }
         let free = (digit..=LAST_SLOT).step_by(DIGITS.into());
@@ -220,9 +228,15 @@ impl LinksBuilder {
         }
     }
 
-    fn occupied(&self) -> impl Iterator<Item = usize> {
-        let occupied = self.occupied;
-        (0..self.slots.len()).filter(move |slot| occupied & (1 << slot) != 0)
+    fn holds(&self, target: u64) -> bool {
+        let mut slots = self.occupied;
+        while slots != 0 {
+            if self.slots[slots.trailing_zeros() as usize] == target {
+                return true;
+            }
+            slots &= slots - 1;
+        }
+        false
     }
 
     fn flush(&mut self) {
@@ -236,9 +250,12 @@ impl LinksBuilder {
             slots: self.occupied,
             first,
         });
-        let slots = self.occupied().map(|slot| self.slots[slot]);
-        self.targets.extend(slots.collect::<Vec<_>>());
-        self.occupied = 0;
+        let mut occupied = std::mem::take(&mut self.occupied);
+        while occupied != 0 {
+            self.targets
+                .push(self.slots[occupied.trailing_zeros() as usize]);
+            occupied &= occupied - 1;
+        }
     }
 }
 

@@ -41,7 +41,9 @@ impl Stored {
             return Err(NodeError::KeyTooLong { bytes: key.len() });
         }
         let raw_flags = message.flags.unwrap_or(0);
-        let path = Path::new(&key, raw_flags & HIDDEN != 0, hash);
+        let key =
+            std::str::from_utf8(&key).map_err(|error| NodeError::Message(error.to_string()))?;
+        let path = Path::new(key, raw_flags & HIDDEN != 0, hash);
         let mut links = match message.links {
             Some(links) => Links::decode(&links, seq, path.len())?,
             None => Links::default(),
@@ -70,11 +72,11 @@ impl Stored {
 
     /// The block's bytes. The key is given apart, as it may have a slash that readers strip.
     pub(crate) fn encode(&self, key: &str) -> Encoded {
-        let mut links = Vec::new();
+        let mut links = Vec::with_capacity(64);
         self.links.encode(&mut links);
         let links_bytes = links.len();
         let message = schema::Node {
-            key: Some(key.to_owned()),
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
             value: self.value.clone(),
             links: Some(links.into()),
             seq: Some(self.seq),

@@ -21,13 +21,14 @@ impl Path {
     /// The path of a key as readers see it; see [`decoded`].
     pub(crate) fn new(key: &str, hidden: bool, hash: ComponentHash) -> Self {
         let key = decoded(key);
-        let hash = components(key)
-            .flat_map(|component| hash(component.as_bytes()))
-            .collect();
+        let mut digits = Vec::with_capacity(8 * components(key).count());
+        for component in components(key) {
+            digits.extend_from_slice(&hash(component.as_bytes()));
+        }
         Self {
             key: key.into(),
             hidden,
-            hash,
+            hash: digits.into(),
         }
     }
 

@@ -16,8 +16,9 @@ pub(crate) struct Header {
 /// Every other block.
 #[derive(Clone, Eq, PartialEq, prost::Message)]
 pub(crate) struct Node {
-    #[prost(string, optional, tag = "1")]
-    pub(crate) key: Option<String>,
+    /// A string, taken as bytes so that it can be looked at in the block.
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub(crate) key: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "2")]
     pub(crate) value: Option<Bytes>,
     #[prost(bytes = "bytes", optional, tag = "3")]

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::future::BoxFuture;
 
+use crate::links::Bucket;
 use crate::loader::Loader;
 use crate::node::Stored;
 use crate::path::Path;
@@ -247,16 +248,17 @@ impl Lead {
     }
 
     /// All leads from `node` for the value `digit` of digit `index`: itself, if it has that value,
-    /// then its pointers.
-    pub(crate) fn branch(
-        node: &Arc<Stored>,
-        index: usize,
+    /// then its pointers in `bucket`, which is the one of that digit.
+    pub(crate) fn branch<'a>(
+        node: &'a Arc<Stored>,
+        (index, bucket): (usize, Bucket<'a>),
         digit: u8,
-    ) -> impl Iterator<Item = Self> + '_ {
+    ) -> impl Iterator<Item = Self> + 'a {
         let own = (node.path.digit(index) == digit).then(|| Self::at(Arc::clone(node)));
-        let others = node.links.bucket(index).chain(digit);
-        own.into_iter()
-            .chain(others.map(move |seq| Self::to(seq, node, digit)))
+        let others = bucket
+            .chain(digit)
+            .map(move |seq| Self::to(seq, node, digit));
+        own.into_iter().chain(others)
     }
 }
 
@@ -279,10 +281,13 @@ impl Prefix {
 
 /// Checks that nodes whose component ending at digit `index` has the same hash have different
 /// names there. Otherwise a forged trie could show the same keys over and over.
-pub(crate) fn check_names(leads: &[Lead], index: usize) -> Result<(), TrieError> {
-    for (position, lead) in leads.iter().enumerate() {
+pub(crate) fn check_names<'a>(
+    leads: impl Iterator<Item = &'a Lead> + Clone,
+    index: usize,
+) -> Result<(), TrieError> {
+    for (position, lead) in leads.clone().enumerate() {
         let Some(node) = lead.node() else { continue };
-        let mut others = leads[..position].iter().filter_map(Lead::node);
+        let mut others = leads.clone().take(position).filter_map(Lead::node);
         if others.any(|other| !other.path.collides(&node.path, index)) {
             return Err(TrieError::Corrupt {
                 seq: node.seq,
