@@ -133,7 +133,7 @@ impl Bitfield {
         }
     }
 
-    fn clear_node(&mut self, node: NodeIndex) {
+    pub(crate) fn clear_node(&mut self, node: NodeIndex) {
         let (number, bit) = place(node.get(), 2 * BLOCKS_PER_PAGE);
         if let Some(page) = self.pages.get_mut(number).and_then(Option::as_deref_mut)
             && page.set_node(bit, false)
@@ -194,7 +194,8 @@ impl Bitfield {
         })
     }
 
-    fn nodes(&self, range: Range<u64>) -> impl Iterator<Item = NodeIndex> {
+    /// The held nodes of a range of node numbers.
+    pub(crate) fn nodes(&self, range: Range<u64>) -> impl Iterator<Item = NodeIndex> {
         let mut from = range.start;
         std::iter::from_fn(move || {
             while from < range.end {

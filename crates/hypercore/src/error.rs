@@ -1,5 +1,7 @@
 use std::io;
 
+use crate::NodeIndex;
+
 /// Why a log could not be opened. Nothing was changed, except that missing headers may have been
 /// written.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,9 @@ pub enum AppendError {
         /// The greatest length that was signed.
         signed: u64,
     },
+    /// Another log, signed with the same key, was met; this one takes no more changes.
+    #[error("two different logs were signed with this key; this one takes no more changes")]
+    Frozen,
     /// An earlier write or sync failed in a way that leaves open what is on disk. Open the log
     /// again.
     #[error("an earlier write failed; open the log again")]
@@ -83,7 +88,7 @@ pub enum AppendError {
     Storage(#[from] io::Error),
 }
 
-/// Why a block could not be read.
+/// Why a block, or its proof, could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -95,6 +100,18 @@ pub enum ReadError {
     Corrupt {
         /// The block's index.
         index: u64,
+    },
+    /// A tree node that should be stored is not, or cannot be right.
+    #[error("the stored tree is damaged at node {node}")]
+    MissingNode {
+        /// The node's place.
+        node: NodeIndex,
+    },
+    /// The signature that belongs to a proof is not stored.
+    #[error("no signature is stored for the length of {length} blocks")]
+    MissingSignature {
+        /// The length, in blocks.
+        length: u64,
     },
     /// The log was closed.
     #[error("the log is closed")]

@@ -8,21 +8,27 @@ use std::task::{Poll, ready};
 use bytes::Bytes;
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 
-use crate::{AppendError, Hypercore, ReadError};
+use crate::{AppendError, Hypercore, ReadError, Seek};
 
 mod blocks;
 mod demand;
 mod download;
 mod events;
 mod get;
+mod peer;
+mod plan;
 mod shared;
+mod supply;
 mod swarm;
 
 pub use download::Download;
 pub use events::{Events, FeedEvent};
+pub use peer::{Answer, Changes, DataError, Peer, Received};
+pub use plan::{Request, RequestLimits};
 pub use shared::AvailableHold;
+pub use swarm::Stats;
 
-use demand::Selected;
+use demand::{Seeking, Selected};
 use get::Get;
 use shared::Shared;
 
@@ -137,9 +143,28 @@ impl Feed {
         Ok(first)
     }
 
+    /// Whether something was appended or stored since the last flush.
+    pub fn is_dirty(&self) -> bool {
+        self.shared.is_dirty()
+    }
+
     /// Makes everything appended or stored before survive a power cut.
     pub fn flush(&self) -> io::Result<()> {
         self.shared.flush()
+    }
+
+    /// Frees the space of the blocks of a range. They are no longer stored here, and peers are
+    /// told so; the length stays.
+    pub fn clear(&self, range: Range<u64>) -> Result<(), ReadError> {
+        {
+            let mut core = self.shared.core_mut();
+            let core = core.as_mut().ok_or(ReadError::Closed)?;
+            core.clear(range.clone())?;
+            self.shared.swarm().cleared(range);
+        }
+        self.shared.set_dirty();
+        self.shared.changed();
+        Ok(())
     }
 
     /// Flushes and closes the log for every holder of a handle. What waits fails with
@@ -183,7 +208,7 @@ impl Feed {
                 }
                 let hopeless = {
                     let swarm = self.shared.swarm();
-                    !swarm.is_unanswered()
+                    !swarm.is_unanswered() && !swarm.is_offered(index)
                 };
                 if hopeless {
                     return Poll::Ready(Some(Ok(None)));
@@ -201,7 +226,8 @@ impl Feed {
     /// peer has answered that it has none, or there is no peer. Cancel-safe.
     ///
     /// A peer whose connection is still being made counts as one that has not answered while
-    /// somebody [holds](Feed::hold_available) the log.
+    /// somebody [holds](Feed::hold_available) the log. Of several lengths that peers offer the
+    /// greatest one is waited for, unless whoever offers it is slow to prove it.
     pub async fn update(&self) -> Result<bool, ReadError> {
         let length = self.length();
         if self.is_writable() {
@@ -211,6 +237,7 @@ impl Feed {
                 Ok(false)
             };
         }
+        let mut goal = 0;
         let _wish = self.shared.want_length(u64::MAX);
         loop {
             let changed = self.shared.listen();
@@ -218,8 +245,22 @@ impl Feed {
                 return Err(ReadError::Closed);
             }
             let grown = self.length();
-            if !self.shared.swarm().is_unanswered() {
-                return Ok(grown > length);
+            let (unanswered, offered, likely) = {
+                let swarm = self.shared.swarm();
+                (
+                    swarm.is_unanswered(),
+                    swarm.offered_length(),
+                    swarm.likely_length(),
+                )
+            };
+            if !unanswered {
+                if goal == 0 {
+                    goal = offered.max(length);
+                }
+                let settled = grown >= goal || likely <= grown;
+                if grown > length && settled || offered <= grown {
+                    return Ok(grown > length);
+                }
             }
             changed.await;
         }
@@ -239,6 +280,53 @@ impl Feed {
                 return Ok(grown);
             }
             wish.get_or_insert_with(|| self.shared.want_length(length.saturating_add(1)));
+            changed.await;
+        }
+    }
+
+    /// The block that contains a byte of the log, and the byte's place in it, looked for among
+    /// `blocks`. `None` if the byte is at or beyond the end of what is known of the log, or in
+    /// none of these blocks. Asks peers for the tree nodes that it needs. Cancel-safe.
+    pub async fn seek(
+        &self,
+        byte_offset: u64,
+        blocks: Range<u64>,
+    ) -> Result<Option<(u64, u64)>, ReadError> {
+        let mut wish = None;
+        loop {
+            let changed = self.shared.listen();
+            let found = self
+                .shared
+                .core()
+                .as_ref()
+                .ok_or(ReadError::Closed)?
+                .seek(byte_offset)?;
+            let candidates = match found {
+                Seek::Found {
+                    block,
+                    offset,
+                    certain: true,
+                } => {
+                    return Ok(blocks.contains(&block).then_some((block, offset)));
+                }
+                Seek::Found { block, .. } => {
+                    // A peer may have lied about its size; the block itself cannot.
+                    self.get(block).await?;
+                    continue;
+                }
+                Seek::BeyondEnd => return Ok(None),
+                Seek::Unknown { blocks: candidates } => {
+                    candidates.start.max(blocks.start)..candidates.end.min(blocks.end)
+                }
+            };
+            if candidates.is_empty() {
+                return Ok(None);
+            }
+            drop(wish.take());
+            wish = Some(self.shared.want_seek(Seeking {
+                byte_offset,
+                blocks: candidates,
+            }));
             changed.await;
         }
     }
@@ -274,6 +362,16 @@ impl Feed {
     /// futures under way. One means that nobody else uses the log, so that it may be closed.
     pub fn handles(&self) -> usize {
         Arc::strong_count(&self.shared)
+    }
+
+    /// How many remotes take part, including those that have not opened the log yet.
+    pub fn peers(&self) -> usize {
+        self.shared.swarm().peers.len()
+    }
+
+    /// What was exchanged with peers since the log was opened.
+    pub fn stats(&self) -> Stats {
+        self.shared.swarm().stats
     }
 
     /// What happens to the log from now on.

@@ -7,13 +7,21 @@ use hypercore_storage::{Lock, StorageDir};
 
 use crate::bitfield::Bitfield;
 use crate::store::Store;
-use crate::{Node, OpenError, Options};
+use crate::{Node, OpenError, Options, rle};
 
 mod append;
+mod audit;
+mod clear;
 mod flush;
 mod keys;
+mod prove;
+mod put;
 mod read;
 mod recover;
+mod seek;
+mod verify;
+
+pub use seek::Seek;
 
 /// A log in a directory: verified, synchronous, and open once.
 ///
@@ -36,7 +44,13 @@ pub struct Hypercore {
     dir_dirty: bool,
     /// Whether blocks, nodes or signatures were written since the last sync.
     content_dirty: bool,
+    /// Bytes stored by `put` since the last flush.
+    unflushed: u64,
+    /// Whether the log's key is the hash of its roots, and it has no signatures.
+    is_static: bool,
     poisoned: bool,
+    /// Whether the author was found to have signed two different logs.
+    frozen: bool,
     _lock: Option<Lock>,
 }
 
@@ -66,7 +80,10 @@ impl Hypercore {
             dir,
             dir_dirty: true,
             content_dirty: false,
+            unflushed: 0,
+            is_static: false,
             poisoned: false,
+            frozen: false,
             _lock: lock,
         };
         log.load()?;
@@ -122,6 +139,16 @@ impl Hypercore {
     /// The first block of `from..end` that is not stored here.
     pub fn next_missing(&self, from: u64, end: u64) -> Option<u64> {
         self.bits.next_missing(from..end)
+    }
+
+    /// The bits of a region for a `Have` message, run-length coded: those of the blocks from `start`
+    /// (rounded down to a multiple of 8) on, for `length` blocks or to the end of what is stored.
+    /// Nothing stored there is no bytes.
+    pub fn want_bitfield(&self, start: u64, length: u64) -> Vec<u8> {
+        let start = start & !7;
+        let end = start.saturating_add(length).min(self.bits.block_capacity());
+        let bytes = usize::try_from(end.saturating_sub(start).div_ceil(8)).unwrap_or(0);
+        rle::encode(&self.bits.block_bytes(start, bytes))
     }
 
     /// Makes all changes durable and lets go of the files and the lock.

@@ -19,18 +19,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod bitfield;
 mod error;
 mod feed;
 mod hypercore;
 mod index;
 mod options;
+mod proof;
+pub mod rle;
 mod store;
 mod tree;
 
+pub use audit::Audit;
 pub use error::{AppendError, OpenError, ReadError};
-pub use feed::{AvailableHold, Download, Events, Feed, FeedEvent};
-pub use hypercore::Hypercore;
+pub use feed::{
+    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, Peer, Received,
+    Request, RequestLimits, Stats,
+};
+pub use hypercore::{Hypercore, Seek};
 pub use index::{NodeIndex, Roots, roots};
 pub use options::Options;
+pub use proof::{Proof, Put, PutError};
 pub use store::Node;
+pub use tree::RemoteTree;

@@ -21,6 +21,7 @@ impl Download {
         let id = {
             let core = feed.shared.core();
             let mut swarm = feed.shared.swarm();
+            swarm.ring_all();
             // Of a closed log nothing is ever fetched, and the handle says so when polled.
             core.as_ref()
                 .map_or(0, |core| swarm.demand.add_selection(core, blocks, linear))
@@ -50,6 +51,10 @@ impl Future for Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
-        self.feed.shared.swarm().demand.remove_selection(self.id);
+        let mut swarm = self.feed.shared.swarm();
+        swarm.demand.remove_selection(self.id);
+        for supply in swarm.peers.values_mut() {
+            supply.cursors.remove(&self.id);
+        }
     }
 }

@@ -40,7 +40,14 @@ impl Future for Get<'_> {
         let mut swarm = shared.swarm();
         let id = match self.waiting {
             Some(id) => id,
-            None => swarm.demand.add_get(index, false),
+            None => {
+                let asked = swarm.is_reserved(index);
+                let id = swarm.demand.add_get(index, asked);
+                if !asked {
+                    swarm.ring_all();
+                }
+                id
+            }
         };
         swarm.demand.watch_get(index, id, cx.waker());
         drop(swarm);

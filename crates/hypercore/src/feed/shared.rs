@@ -6,6 +6,7 @@ use std::task::Waker;
 use event_listener::{Event, EventListener};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 
+use super::demand::Seeking;
 use super::events::FeedEvent;
 use super::swarm::Swarm;
 use crate::Hypercore;
@@ -70,6 +71,10 @@ impl Shared {
         self.dirty.store(true, Ordering::Release);
     }
 
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Acquire)
+    }
+
     pub(super) fn flush(&self) -> io::Result<()> {
         if !self.dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
@@ -89,6 +94,7 @@ impl Shared {
             if core.is_some() {
                 swarm.subscribers.send(|| FeedEvent::Closed, &mut woken);
                 swarm.demand.wake_all(&mut woken);
+                swarm.ring_all();
             }
             core.take()
         };
@@ -102,9 +108,15 @@ impl Shared {
         self.wish(|swarm| Kind::Length(swarm.demand.add_length(length)))
     }
 
+    /// Wishes for the nodes that lead to a byte, for as long as the guard lives.
+    pub(super) fn want_seek(&self, seek: Seeking) -> Wish<'_> {
+        self.wish(|swarm| Kind::Seek(swarm.demand.add_seek(seek)))
+    }
+
     fn wish(&self, add: impl FnOnce(&mut Swarm) -> Kind) -> Wish<'_> {
         let mut swarm = self.swarm();
         let kind = add(&mut swarm);
+        swarm.ring_all();
         Wish { shared: self, kind }
     }
 }
@@ -119,6 +131,7 @@ pub(super) struct Wish<'a> {
 #[derive(Debug)]
 enum Kind {
     Length(u64),
+    Seek(u64),
 }
 
 impl Drop for Wish<'_> {
@@ -126,6 +139,7 @@ impl Drop for Wish<'_> {
         let mut swarm = self.shared.swarm();
         match self.kind {
             Kind::Length(id) => swarm.demand.remove_length(id),
+            Kind::Seek(id) => swarm.demand.remove_seek(id),
         }
     }
 }

@@ -1,20 +1,69 @@
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::task::Waker;
 
 use super::demand::Demand;
 use super::events::{FeedEvent, Subscribers};
+use super::plan::{Planner, Request, RequestLimits};
+use super::supply::{Inflight, Key, Supply};
 use crate::Hypercore;
 
-/// Demand and supply of one log: who waits for what.
+/// Numbers the peers of one log.
+pub(super) type PeerId = u64;
+
+/// Blocks in one region: the unit in which peers are asked what they have.
+pub(super) const REGION_BLOCKS: u64 = 1 << 20;
+
+/// Most regions that one peer may leave unanswered, as in the reference.
+const MAX_UNANSWERED_REGIONS: usize = 16;
+
+/// Most regions that one peer is asked about.
+const MAX_REGIONS: usize = 4096;
+
+/// Demand and supply of one log: who waits for what, and which peer offers it.
 #[derive(Debug, Default)]
 pub(super) struct Swarm {
     pub(super) demand: Demand,
+    pub(super) peers: BTreeMap<PeerId, Supply>,
     pub(super) subscribers: Subscribers,
+    pub(super) stats: Stats,
+    /// Which peer each block was asked of.
+    reserved: HashMap<u64, PeerId>,
     /// Guards that say that a peer may be about to join.
     holds: usize,
+    next_peer: PeerId,
+}
+
+/// What was exchanged with peers, since the log was opened.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Blocks sent to peers.
+    pub uploaded_blocks: u64,
+    /// Their bytes.
+    pub uploaded_bytes: u64,
+    /// Blocks received from peers and stored.
+    pub downloaded_blocks: u64,
+    /// Their bytes.
+    pub downloaded_bytes: u64,
 }
 
 impl Swarm {
+    pub(super) fn join(&mut self, doorbell: Waker) -> PeerId {
+        self.next_peer += 1;
+        self.peers.insert(self.next_peer, Supply::new(doorbell));
+        self.next_peer
+    }
+
+    pub(super) fn leave(&mut self, id: PeerId) {
+        if let Some(supply) = self.peers.remove(&id) {
+            for key in supply.inflight.keys() {
+                self.unreserve(id, *key);
+            }
+            self.ring_all();
+        }
+    }
+
     pub(super) fn hold(&mut self) {
         self.holds += 1;
     }
@@ -25,7 +74,183 @@ impl Swarm {
 
     /// Whether a peer may still say that it has more than we know.
     pub(super) fn is_unanswered(&self) -> bool {
-        self.holds > 0
+        self.holds > 0 || self.peers.values().any(Supply::is_unanswered)
+    }
+
+    /// The greatest length that a peer claims.
+    pub(super) fn offered_length(&self) -> u64 {
+        self.peers.values().map(Supply::length).max().unwrap_or(0)
+    }
+
+    /// The greatest length that a peer claims which may still prove it soon.
+    pub(super) fn likely_length(&self) -> u64 {
+        self.peers
+            .values()
+            .filter(|peer| !peer.stalled)
+            .map(Supply::length)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether some peer would send the block, or is already about to.
+    pub(super) fn is_offered(&self, block: u64) -> bool {
+        self.peers
+            .values()
+            .any(|supply| supply.offers(block) || supply.inflight.contains_key(&Key::Block(block)))
+    }
+
+    pub(super) fn is_reserved(&self, block: u64) -> bool {
+        self.reserved.contains_key(&block)
+    }
+
+    /// Tells the replicator of every open peer to look for something to ask.
+    pub(super) fn ring_all(&self) {
+        for supply in self.peers.values() {
+            supply.doorbell.wake_by_ref();
+        }
+    }
+
+    pub(super) fn plan(
+        &mut self,
+        core: &Hypercore,
+        peer: PeerId,
+        limits: RequestLimits,
+        requests: &mut Vec<Request>,
+    ) {
+        let local = core.length();
+        let updates = self.peers.values().flat_map(|supply| {
+            supply
+                .inflight
+                .range(Key::Hash(local)..)
+                .filter(|(_, inflight)| !inflight.released)
+        });
+        let updates = updates.count();
+        let Some(supply) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        let (demand, reserved) = (&mut self.demand, &mut self.reserved);
+        Planner {
+            core,
+            demand,
+            reserved,
+            updates,
+            peer,
+            supply,
+        }
+        .plan(limits, requests);
+    }
+
+    /// The next region whose blocks the peer should be asked to tell.
+    pub(super) fn next_region(&mut self, local_length: u64, peer: PeerId) -> Option<u64> {
+        let supply = self.peers.get_mut(&peer)?;
+        let may_ask = supply.open
+            && supply.uploading
+            && supply.unanswered.len() < MAX_UNANSWERED_REGIONS
+            && supply.regions.len() < MAX_REGIONS;
+        if !may_ask {
+            return None;
+        }
+        let region = if supply.regions.contains(&0) {
+            let remote = supply.blocks.length();
+            self.demand
+                .region_of_interest(REGION_BLOCKS, local_length, remote, &supply.regions)?
+        } else {
+            0
+        };
+        supply.regions.insert(region);
+        supply.unanswered.insert(region);
+        Some(region)
+    }
+
+    /// Takes a request off the list of those without an answer. The block stays reserved until the
+    /// answer was stored or refused.
+    pub(super) fn take_inflight(&mut self, peer: PeerId, key: Key) -> Option<Inflight> {
+        let supply = self.peers.get_mut(&peer)?;
+        supply.stalled = false;
+        if let Some(inflight) = supply.inflight.remove(&key) {
+            return Some(inflight);
+        }
+        // A seek is answered with another block than was named.
+        let Key::Hash(_) = key else { return None };
+        let seek = supply
+            .inflight
+            .iter()
+            .find(|(_, inflight)| inflight.byte_offset > 0)?;
+        let seek = *seek.0;
+        supply.inflight.remove(&seek)
+    }
+
+    /// The peer will not bring what it was asked for: somebody else may be asked. Whoever cannot
+    /// prove a node at or beyond `length` is not believed to have anything there.
+    pub(super) fn give_up(&mut self, peer: PeerId, key: Key, length: u64) {
+        if let Some(supply) = self.peers.get_mut(&peer) {
+            match key {
+                Key::Hash(index) if index >= length => supply.forget(length..u64::MAX),
+                Key::Block(index) | Key::Hash(index) => supply.forget(index..index + 1),
+            }
+        }
+        self.unreserve(peer, key);
+        self.revisit_all();
+        self.ring_all();
+    }
+
+    /// The peer is slow: what was asked of it may be asked of others as well.
+    pub(super) fn release(&mut self, peer: PeerId) {
+        let Some(supply) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        supply.stalled = true;
+        let mut keys = Vec::new();
+        for (key, inflight) in &mut supply.inflight {
+            inflight.released = true;
+            keys.push(*key);
+        }
+        for key in keys {
+            self.unreserve(peer, key);
+        }
+        self.revisit_all();
+        self.ring_all();
+    }
+
+    /// Forgets every request that the peer did not answer; returns what they were for.
+    pub(super) fn take_all_inflight(&mut self, peer: PeerId) -> Vec<Key> {
+        let Some(supply) = self.peers.get_mut(&peer) else {
+            return Vec::new();
+        };
+        supply.stalled = false;
+        std::mem::take(&mut supply.inflight).into_keys().collect()
+    }
+
+    pub(super) fn unreserve(&mut self, peer: PeerId, key: Key) {
+        if let Key::Block(index) = key
+            && self.reserved.get(&index) == Some(&peer)
+        {
+            self.reserved.remove(&index);
+            self.demand.unasked(index);
+        }
+    }
+
+    pub(super) fn revisit_all(&mut self) {
+        for supply in self.peers.values_mut() {
+            supply.revisit();
+        }
+    }
+
+    /// A block that a peer sent was stored.
+    pub(super) fn stored(
+        &mut self,
+        core: &Hypercore,
+        index: u64,
+        bytes: usize,
+        woken: &mut Vec<Waker>,
+    ) {
+        self.reserved.remove(&index);
+        self.demand.stored(core, index, woken);
+        self.announce(index..index + 1);
+        self.stats.downloaded_blocks += 1;
+        self.stats.downloaded_bytes += bytes as u64;
+        self.subscribers
+            .send(|| FeedEvent::Downloaded { index, bytes }, woken);
     }
 
     /// Blocks were appended here.
@@ -35,9 +260,33 @@ impl Swarm {
         blocks: Range<u64>,
         woken: &mut Vec<Waker>,
     ) {
+        self.demand.appended(core, blocks.clone(), woken);
         let length = blocks.end;
-        self.demand.appended(core, blocks, woken);
+        self.announce(blocks);
+        self.ring_all();
         self.subscribers
             .send(|| FeedEvent::Appended { length }, woken);
+    }
+
+    /// Blocks are no longer here.
+    pub(super) fn cleared(&mut self, blocks: Range<u64>) {
+        for supply in self.peers.values_mut().filter(|supply| supply.subscribed) {
+            supply.announce.remove(blocks.clone());
+            supply.retract.insert(blocks.clone());
+            supply.doorbell.wake_by_ref();
+        }
+        self.revisit_all();
+    }
+
+    /// Every announcement to peers passes here.
+    fn announce(&mut self, blocks: Range<u64>) {
+        for supply in self.peers.values_mut().filter(|supply| supply.subscribed) {
+            let known = blocks.end - blocks.start == 1 && supply.blocks.contains(blocks.start);
+            if !known {
+                supply.announce.insert(blocks.clone());
+                supply.retract.remove(blocks.clone());
+                supply.doorbell.wake_by_ref();
+            }
+        }
     }
 }

@@ -17,6 +17,9 @@ impl Hypercore {
         let Some(pair) = self.pair() else {
             return Err(AppendError::NotWritable);
         };
+        if self.frozen {
+            return Err(AppendError::Frozen);
+        }
         if self.poisoned {
             return Err(AppendError::Poisoned);
         }

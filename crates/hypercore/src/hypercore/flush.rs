@@ -38,6 +38,7 @@ impl Hypercore {
             self.store.pages.sync()?;
             self.bits.mark_clean();
         }
+        self.unflushed = 0;
         Ok(())
     }
 }

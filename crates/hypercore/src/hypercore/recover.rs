@@ -12,7 +12,7 @@ impl Hypercore {
     }
 
     /// The stored roots of a length, if they are all there and its signature covers them.
-    fn verified_roots(&self, length: u64) -> Result<Option<Vec<Node>>, OpenError> {
+    pub(super) fn verified_roots(&self, length: u64) -> Result<Option<Vec<Node>>, OpenError> {
         if length == 0 {
             return Ok(Some(Vec::new()));
         }

@@ -1,0 +1,266 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_channel::Receiver;
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::stream::FuturesUnordered;
+use hypercore::Feed;
+use hypercore_crypto::DiscoveryKey;
+use hypercore_protocol::{Role, Secrets, Timestamp};
+use hypercore_runtime::{BoxFuture, Runtime};
+
+use crate::{Config, FeedSource, ReplicationError, Replicator, ReplicatorEvent};
+
+/// What went over a connection that has ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The remote's static key, if the handshake was completed. No log's key.
+    pub remote_public_key: Option<[u8; 32]>,
+    /// Bytes written to the stream.
+    pub bytes_sent: u64,
+    /// Bytes read from the stream.
+    pub bytes_received: u64,
+}
+
+/// Replicates logs over a stream until it ends.
+///
+/// Offers the remote every log of [`FeedSource::opened`] and serves what it asks for by
+/// [`FeedSource::find`], in both directions. Returns when the remote ends the stream, or, if the
+/// configuration is not live, when everything was exchanged. Dropping the future ends the
+/// connection; what was stored until then stays.
+///
+/// The stream is used for nothing else: its first bytes are those of the handshake.
+pub async fn replicate(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin,
+    role: Role,
+    source: Arc<dyn FeedSource>,
+    runtime: Arc<dyn Runtime>,
+    config: Config,
+) -> Result<Summary, ReplicationError> {
+    let now = Timestamp::from_start(runtime.now());
+    let mut driver = Driver {
+        stream,
+        replicator: Replicator::new(role, secrets()?, config, now),
+        opened: Box::pin(source.opened()),
+        source: &*source,
+        finds: FuturesUnordered::new(),
+        offers: VecDeque::new(),
+        output: VecDeque::new(),
+        input: vec![0; READ_BYTES],
+        timer: None,
+        runtime: &*runtime,
+        closing: false,
+    };
+    let result = poll_fn(|cx| driver.poll(cx)).await;
+    driver.replicator.flush();
+    result?;
+    let connection = driver.replicator.connection();
+    Ok(Summary {
+        remote_public_key: connection.remote_public_key().copied(),
+        bytes_sent: connection.bytes_sent(),
+        bytes_received: connection.bytes_received(),
+    })
+}
+
+/// Bytes read from the stream at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// Bytes gathered for one write, and most pieces of it.
+const WRITE_BYTES: usize = 256 << 10;
+const WRITE_PIECES: usize = 32;
+
+/// Offered logs that are looked up at once.
+const MAX_FINDS: usize = 16;
+
+/// Rounds before other tasks get their turn.
+const ROUNDS: usize = 32;
+
+struct Driver<'a, S> {
+    stream: S,
+    replicator: Replicator,
+    opened: Pin<Box<Receiver<Feed>>>,
+    source: &'a dyn FeedSource,
+    finds: FuturesUnordered<BoxFuture<'a, (DiscoveryKey, Option<Feed>)>>,
+    offers: VecDeque<DiscoveryKey>,
+    output: VecDeque<Bytes>,
+    input: Vec<u8>,
+    timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
+    runtime: &'a dyn Runtime,
+    /// Whether our half of the stream is being closed.
+    closing: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReplicationError>> {
+        for _ in 0..ROUNDS {
+            let mut progress = self.poll_feeds(cx);
+            progress |= self.poll_changes(cx)?;
+            progress |= self.poll_finds(cx);
+            progress |= self.poll_write(cx)?;
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(bytes)) => {
+                    self.replicator
+                        .handle_input(self.now(), &self.input[..bytes])?;
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {}
+            }
+            if !progress && !self.poll_timer(cx)? {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Logs that were opened here.
+    fn poll_feeds(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Poll::Ready(Some(feed)) = self.opened.as_mut().poll_next(cx) {
+            self.replicator.open(self.now(), &feed);
+            progress = true;
+        }
+        progress
+    }
+
+    /// What changed in the logs.
+    fn poll_changes(&mut self, cx: &mut Context<'_>) -> Result<bool, ReplicationError> {
+        let rung = self.replicator.register(cx.waker());
+        if rung {
+            self.replicator.handle_changes(self.now())?;
+        }
+        Ok(rung)
+    }
+
+    /// Logs that the remote offers.
+    fn poll_finds(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Some(event) = self.replicator.poll_event() {
+            if let ReplicatorEvent::Offered(key) = event {
+                self.offers.push_back(key);
+            }
+        }
+        loop {
+            while self.finds.len() < MAX_FINDS
+                && let Some(key) = self.offers.pop_front()
+            {
+                let found = self.source.find(key);
+                self.finds.push(Box::pin(async move { (key, found.await) }));
+            }
+            let Poll::Ready(Some((key, found))) = Pin::new(&mut self.finds).poll_next(cx) else {
+                return progress;
+            };
+            progress = true;
+            match found.filter(|feed| !feed.is_closed()) {
+                Some(feed) => self.replicator.open(self.now(), &feed),
+                None => self.replicator.refuse(&key),
+            }
+        }
+    }
+
+    /// Writes as much as the stream takes. True if it took something.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut progress = false;
+        loop {
+            let mut waiting: usize = self.output.iter().map(Bytes::len).sum();
+            while waiting < WRITE_BYTES
+                && let Some(bytes) = self.replicator.poll_transmit()
+            {
+                waiting += bytes.len();
+                self.output.push_back(bytes);
+            }
+            if self.output.is_empty() {
+                break;
+            }
+            let mut pieces = [IoSlice::new(&[]); WRITE_PIECES];
+            for (piece, bytes) in pieces.iter_mut().zip(&self.output) {
+                *piece = IoSlice::new(bytes);
+            }
+            let count = self.output.len().min(WRITE_PIECES);
+            let stream = Pin::new(&mut self.stream);
+            match stream.poll_write_vectored(cx, &pieces[..count]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => self.consume(written),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(progress),
+            }
+            progress = true;
+        }
+        self.closing |= self.replicator.is_finished();
+        let ended = match self.closing {
+            true => Pin::new(&mut self.stream).poll_close(cx),
+            false => Pin::new(&mut self.stream).poll_flush(cx),
+        };
+        match ended {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(progress),
+        }
+    }
+
+    fn consume(&mut self, mut written: usize) {
+        while let Some(bytes) = self.output.front_mut() {
+            if written < bytes.len() {
+                bytes.advance(written);
+                return;
+            }
+            written -= bytes.len();
+            self.output.pop_front();
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.replicator.is_input_paused() {
+            return Poll::Pending; // what was answered by then makes the next write
+        }
+        Pin::new(&mut self.stream).poll_read(cx, &mut self.input)
+    }
+
+    /// Waits for the next deadline. True if it is here.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Result<bool, ReplicationError> {
+        let Some(deadline) = self.replicator.poll_timeout() else {
+            return Ok(false);
+        };
+        // A timer that fires early costs less than one that is set anew for every message.
+        if self.timer.as_ref().is_none_or(|(at, _)| *at > deadline) {
+            let wait = deadline.saturating_since(self.now());
+            self.timer = Some((deadline, self.runtime.sleep(wait)));
+        }
+        let Some((_, timer)) = &mut self.timer else {
+            return Ok(false);
+        };
+        if timer.as_mut().poll(cx).is_pending() {
+            return Ok(false);
+        }
+        self.timer = None;
+        self.replicator.handle_timeout(self.now())?;
+        Ok(true)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_start(self.runtime.now())
+    }
+}
+
+/// Fresh keys for one connection.
+fn secrets() -> Result<Secrets, ReplicationError> {
+    let mut bytes = [0; 88];
+    getrandom::fill(&mut bytes).map_err(|_| ReplicationError::Randomness)?;
+    let mut secrets = Secrets {
+        static_key: [0; 32],
+        ephemeral_key: [0; 32],
+        nonce: [0; 24],
+    };
+    secrets.static_key.copy_from_slice(&bytes[..32]);
+    secrets.ephemeral_key.copy_from_slice(&bytes[32..64]);
+    secrets.nonce.copy_from_slice(&bytes[64..]);
+    Ok(secrets)
+}

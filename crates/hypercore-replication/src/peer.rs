@@ -1,0 +1,408 @@
+use std::ops::Range;
+
+use hypercore::{Answer, DataError, Feed, Received, RemoteTree, Request};
+use hypercore_protocol as wire;
+use hypercore_protocol::{Message, Timestamp};
+
+use crate::window::Window;
+use crate::{Config, exchange};
+
+/// One log on one connection: what the remote said, and what it was told and asked.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Our side of it: demand, supply and storage.
+    pub(crate) log: hypercore::Peer,
+    /// Whether the remote has opened the log too.
+    open: bool,
+    /// What the remote does.
+    remote: wire::Status,
+    /// Whether the remote said so since we last said what we do.
+    remote_answered: bool,
+    /// Whether the remote wants to know when its blocks are stored.
+    pub(crate) remote_ack: bool,
+    /// Nodes that the remote is known to have.
+    remote_tree: RemoteTree,
+    /// The byte offset that the remote looked for last.
+    last_seek: u64,
+    /// Whether we ask the remote for blocks.
+    downloading: bool,
+    /// Whether we ever did.
+    has_downloaded: bool,
+    /// Whether the remote marked itself as one that announces everything unasked.
+    announces_all: bool,
+    /// Whether the remote asked which blocks are here, and so wants to be told of refusals.
+    pub(crate) has_asked: bool,
+    /// Whether the remote was answered, and is told of new blocks since.
+    subscribed: bool,
+    window: Window,
+    /// Until when the remote has to open the log and say what it has of it.
+    answer_by: Option<Timestamp>,
+    /// When the remote last answered a request, or was asked while nothing was unanswered.
+    progress: Option<Timestamp>,
+    /// Whether others may be asked for what was asked of this remote.
+    stalled: bool,
+    /// The entry in the replicator's list of deadlines.
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+/// Why a log is given up on a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fault {
+    /// The remote broke the rules.
+    Theirs,
+    /// It cannot be read or written here.
+    Ours,
+}
+
+/// What came of a message with data.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) reply: Option<Message>,
+    /// Whether it did not verify.
+    pub(crate) refused: bool,
+}
+
+const PAGE_BLOCKS: u64 = 8192;
+const REGION_BLOCKS: u64 = 1 << 20;
+
+/// Largest bitfield that is unpacked, in bytes: one region's worth.
+const MAX_BITFIELD_BYTES: usize = 128 << 10;
+
+impl Peer {
+    pub(crate) fn new(log: hypercore::Peer, config: &Config) -> Self {
+        let downloading = !log.feed().is_writable();
+        Self {
+            log,
+            open: false,
+            remote: wire::Status {
+                uploading: true,
+                downloading: true,
+            },
+            remote_answered: false,
+            remote_ack: false,
+            remote_tree: RemoteTree::default(),
+            last_seek: 0,
+            downloading,
+            has_downloaded: downloading,
+            announces_all: false,
+            has_asked: false,
+            subscribed: false,
+            window: Window::new(config.max_bytes_in_flight),
+            answer_by: None,
+            progress: None,
+            stalled: false,
+            deadline: None,
+        }
+    }
+
+    /// The remote should open the log from now on.
+    pub(crate) fn expect_answer(&mut self, now: Timestamp, config: &Config) {
+        self.answer_by = Some(now + config.answer_timeout);
+    }
+
+    /// The remote has opened the log; returns what to send first.
+    pub(crate) fn handle_open(&mut self, now: Timestamp, config: &Config) -> Vec<Message> {
+        self.open = true;
+        self.log.handle_open();
+        self.expect_answer(now, config);
+        let mut messages = Vec::new();
+        if config.ack {
+            messages.push(Message::Options(wire::Options {
+                extensions: Vec::new(),
+                ack: true,
+            }));
+        }
+        if !config.upload || !self.downloading {
+            messages.push(self.status(config));
+        }
+        messages
+    }
+
+    pub(crate) fn handle_status(&mut self, status: wire::Status) {
+        if status.uploading != self.remote.uploading {
+            self.log.handle_uploading(status.uploading);
+            if !status.uploading {
+                self.forget_requests();
+            }
+        }
+        self.remote = status;
+        self.remote_answered = true;
+    }
+
+    pub(crate) fn handle_have(
+        &mut self,
+        now: Timestamp,
+        have: wire::Have,
+        config: &Config,
+    ) -> Result<(), Fault> {
+        let wire::Have {
+            start,
+            length,
+            bitfield,
+            ack,
+        } = have;
+        if ack && config.ack && bitfield.is_none() {
+            return Ok(());
+        }
+        match bitfield {
+            None => self.log.handle_have(start..start.saturating_add(length)),
+            Some(bitfield) => {
+                if !start.is_multiple_of(PAGE_BLOCKS) {
+                    return Err(Fault::Theirs);
+                }
+                self.announces_all |= length <= 1;
+                let max_bytes = match length {
+                    0 | 1 => MAX_BITFIELD_BYTES,
+                    _ => usize::try_from(length.div_ceil(8))
+                        .unwrap_or(usize::MAX)
+                        .min(MAX_BITFIELD_BYTES),
+                };
+                let bits =
+                    hypercore::rle::decode(&bitfield, max_bytes).map_err(|_| Fault::Theirs)?;
+                self.log.handle_bitfield(start, &bits);
+            }
+        }
+        if length == REGION_BLOCKS {
+            self.log.handle_region(start);
+            self.expect_answer(now, config);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_unhave(&mut self, start: u64, length: u64) {
+        self.log.handle_unhave(start..start.saturating_add(length));
+    }
+
+    pub(crate) fn handle_data(
+        &mut self,
+        now: Timestamp,
+        data: wire::Data,
+    ) -> Result<Outcome, Fault> {
+        let index = data.index;
+        let proof = exchange::proof(&data).ok_or(Fault::Theirs)?;
+        let bytes = data.value.as_ref().map(bytes::Bytes::len);
+        match self.log.handle_data(index, data.value, proof) {
+            Ok(Received::Unsolicited { missing }) => {
+                let unwanted = Message::Unhave(wire::Unhave {
+                    start: index,
+                    length: 1,
+                });
+                let tell = missing && self.has_asked && bytes.is_some();
+                Ok(Outcome {
+                    reply: tell.then_some(unwanted),
+                    refused: false,
+                })
+            }
+            Ok(Received::Duplicate) => {
+                self.answered(now, index, bytes);
+                Ok(Outcome::default())
+            }
+            Ok(Received::Stored) => {
+                self.answered(now, index, bytes);
+                let have = wire::Have {
+                    start: index,
+                    length: 1,
+                    bitfield: None,
+                    ack: true,
+                };
+                let reply = self.remote_ack.then_some(Message::Have(have));
+                Ok(Outcome {
+                    reply,
+                    refused: false,
+                })
+            }
+            Err(DataError::Refused(_)) => {
+                self.answered(now, index, bytes);
+                Ok(Outcome {
+                    reply: None,
+                    refused: true,
+                })
+            }
+            Err(_) => Err(Fault::Ours),
+        }
+    }
+
+    /// Deals with what the remote did not do in time; returns how often it was at fault.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp, config: &Config) -> u32 {
+        if self.answer_by.is_some_and(|by| by <= now) {
+            self.answer_by = None;
+            self.log.handle_overdue();
+        }
+        let Some(progress) = self.progress else {
+            return 0;
+        };
+        if progress + config.request_timeout <= now {
+            self.forget_requests();
+            let given_up = self.log.handle_request_timeout();
+            return u32::from(given_up > 0);
+        }
+        if !self.stalled && progress + config.stall_timeout <= now {
+            self.stalled = true;
+            self.log.handle_stall();
+        }
+        0
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn next_deadline(&self, config: &Config) -> Option<Timestamp> {
+        let wait = if self.stalled {
+            config.request_timeout
+        } else {
+            config.stall_timeout
+        };
+        let request = self.progress.map(|progress| progress + wait);
+        [self.answer_by, request].into_iter().flatten().min()
+    }
+
+    /// Adds what to ask of the remote now.
+    pub(crate) fn pump(&mut self, now: Timestamp, config: &Config, messages: &mut Vec<Message>) {
+        if !self.log.is_unanswered() {
+            self.answer_by = None;
+        }
+        if !self.open {
+            return;
+        }
+        if !self.downloading {
+            if !self.log.is_needed() {
+                return;
+            }
+            // A log that was written here lost blocks, and somebody wants them back.
+            self.downloading = true;
+            self.has_downloaded = true;
+            messages.push(self.status(config));
+        }
+        if !self.announces_all {
+            while let Some(region) = self.log.poll_region() {
+                self.expect_answer(now, config);
+                let length = region.end - region.start;
+                messages.push(Message::Want(wire::Want {
+                    start: region.start,
+                    length,
+                }));
+            }
+        }
+        let mut requests = Vec::new();
+        self.log.poll_requests(self.window.limits(), &mut requests);
+        if !requests.is_empty() && self.progress.is_none() {
+            self.progress = Some(now);
+        }
+        for request in requests {
+            self.window.sent(now, request.index, request.hash);
+            messages.push(Message::Request(exchange::request(&request)));
+        }
+    }
+
+    /// Whether both sides are done with the log. Tells the remote when we are.
+    pub(crate) fn poll_finished(&mut self, config: &Config, messages: &mut Vec<Message>) -> bool {
+        if config.live || !self.open {
+            return false;
+        }
+        if self.downloading && !self.log.is_unanswered() && !self.log.is_needed() {
+            self.downloading = false;
+            self.remote_answered = false;
+            messages.push(self.status(config));
+        }
+        // Whoever is done last hears it from the other, and closes.
+        let finished = !self.downloading && !self.remote.downloading && self.remote_answered;
+        if finished && !self.has_downloaded {
+            let status = wire::Status {
+                uploading: false,
+                downloading: false,
+            };
+            messages.push(Message::Status(status));
+        }
+        finished
+    }
+
+    /// The answer to the question which blocks of a region are here.
+    pub(crate) fn answer_want(&mut self, start: u64, length: u64) -> Vec<Message> {
+        let feed = self.log.feed();
+        let mut messages = Vec::new();
+        if !self.subscribed {
+            self.subscribed = true;
+            // From here on changes are announced, so none is missed in between.
+            self.log.handle_subscribe();
+            let last = feed.length().checked_sub(1).filter(|last| feed.has(*last));
+            messages.extend(last.map(|last| Message::Have(wire::Have::range(last, 1))));
+        }
+        messages.push(self.have_bitfield(start, length));
+        messages
+    }
+
+    /// What to send for a request; nothing if it was answered already.
+    pub(crate) fn answer_request(&mut self, request: Request) -> Result<Option<Answer>, Fault> {
+        if request.bytes > 0 {
+            // The reference asks many times for one byte offset.
+            if self.last_seek == request.bytes {
+                return Ok(None);
+            }
+            self.last_seek = request.bytes;
+        }
+        self.log
+            .answer(&request, &mut self.remote_tree)
+            .map(Some)
+            .map_err(|_| Fault::Ours)
+    }
+
+    /// Announces blocks as bitfields of whole pages.
+    pub(crate) fn have_pages(&self, have: &[Range<u64>]) -> Vec<Message> {
+        let mut next = 0;
+        let mut messages = Vec::new();
+        for range in have {
+            for page in next.max(range.start / PAGE_BLOCKS)..range.end.div_ceil(PAGE_BLOCKS) {
+                messages.push(self.have_bitfield(page * PAGE_BLOCKS, PAGE_BLOCKS));
+                next = page + 1;
+            }
+        }
+        messages
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        self.log.feed()
+    }
+
+    fn have_bitfield(&self, start: u64, length: u64) -> Message {
+        let bitfield = Some(self.log.bitfield(start, length).into());
+        Message::Have(wire::Have {
+            start,
+            length,
+            bitfield,
+            ack: false,
+        })
+    }
+
+    fn status(&self, config: &Config) -> Message {
+        let wire = wire::Status {
+            uploading: config.upload,
+            downloading: self.downloading,
+        };
+        Message::Status(wire)
+    }
+
+    /// The remote answered a request.
+    fn answered(&mut self, now: Timestamp, index: u64, bytes: Option<usize>) {
+        self.window.answered(now, index, bytes);
+        self.stalled = false;
+        self.progress = (self.log.requests_in_flight() > 0).then_some(now);
+    }
+
+    /// No request made so far will be answered.
+    fn forget_requests(&mut self) {
+        self.window.forget();
+        self.stalled = false;
+        self.progress = None;
+    }
+}
+
+/// The message that announces a range of blocks.
+pub(crate) fn have(range: &Range<u64>) -> Message {
+    Message::Have(wire::Have::range(range.start, range.end - range.start))
+}
+
+/// The message that takes back a range of blocks.
+pub(crate) fn unhave(range: &Range<u64>) -> Message {
+    Message::Unhave(wire::Unhave {
+        start: range.start,
+        length: range.end - range.start,
+    })
+}

@@ -1,0 +1,472 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use hypercore::{Answer, Feed};
+use hypercore_crypto::{DiscoveryKey, PublicKey};
+use hypercore_protocol as wire;
+use hypercore_protocol::{Channel, Connection, Event, Message, Role, Secrets, Timestamp};
+
+use crate::doorbell::Doorbell;
+use crate::peer::{Fault, Peer, have, unhave};
+use crate::queue::{Job, Queue};
+use crate::{Config, ReplicationError, exchange};
+
+/// One connection and the logs replicated over it, as a state machine.
+///
+/// It owns no socket, clock or task. Put in bytes ([`handle_input`](Self::handle_input)), time
+/// ([`handle_timeout`](Self::handle_timeout)), logs ([`open`](Self::open),
+/// [`refuse`](Self::refuse)) and, whenever the waker of [`register`](Self::register) was woken, the
+/// logs' changes ([`handle_changes`](Self::handle_changes)). After each, drain
+/// [`poll_event`](Self::poll_event) and, as fast as the stream takes it,
+/// [`poll_transmit`](Self::poll_transmit).
+#[derive(Debug)]
+pub struct Replicator {
+    connection: Connection,
+    config: Config,
+    peers: BTreeMap<Channel, Peer>,
+    channels: HashMap<DiscoveryKey, Channel>,
+    doorbell: Arc<Doorbell>,
+    queue: Queue,
+    events: VecDeque<ReplicatorEvent>,
+    /// Peers that got messages since they last decided what to send.
+    touched: BTreeSet<Channel>,
+    /// When each peer has to be looked at again.
+    deadlines: BTreeSet<(Timestamp, Channel)>,
+    /// When stored blocks are made durable.
+    flush_at: Option<Timestamp>,
+    now: Timestamp,
+    faults: u32,
+    connected: bool,
+    /// Whether a log was open on both sides at some time.
+    was_used: bool,
+}
+
+/// What happened on a connection that somebody has to decide about or may want to know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReplicatorEvent {
+    /// The handshake is complete.
+    Connected {
+        /// The remote's static key of this connection; no log's key.
+        remote_public_key: [u8; 32],
+    },
+    /// The remote offers a log that is not open here. Answer with [`Replicator::open`] or
+    /// [`Replicator::refuse`].
+    Offered(DiscoveryKey),
+    /// A log is open on both sides.
+    Opened(PublicKey),
+    /// A log is no longer replicated over this connection.
+    Closed(PublicKey),
+}
+
+/// Faults after which the connection is given up.
+const MAX_FAULTS: u32 = 8;
+
+/// Answers are made only while fewer bytes than this wait to be sent.
+const MAX_QUEUED_BYTES: usize = 256 << 10;
+
+/// Nothing is announced or asked while more bytes than this wait to be sent, and nothing is read
+/// while twice as many do.
+const MAX_PENDING_BYTES: usize = 1 << 20;
+
+/// Ranges of new blocks that are announced one by one; more are announced as bitfields.
+const MAX_RANGES: usize = 32;
+
+/// Blocks in a bitfield page: what Have messages with bitfields are aligned to.
+const PAGE_BLOCKS: u64 = 8192;
+
+/// No block at or beyond this index is believed to exist.
+const MAX_BLOCKS: u64 = 1 << 40;
+
+impl Replicator {
+    /// Starts on a connection that was just made.
+    pub fn new(role: Role, secrets: Secrets, config: Config, now: Timestamp) -> Self {
+        let connection = Connection::new(role, secrets, config.protocol.clone(), now);
+        Self {
+            connection,
+            config,
+            peers: BTreeMap::new(),
+            channels: HashMap::new(),
+            doorbell: Arc::default(),
+            queue: Queue::default(),
+            events: VecDeque::new(),
+            touched: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            flush_at: None,
+            now,
+            faults: 0,
+            connected: false,
+            was_used: false,
+        }
+    }
+
+    /// Takes in bytes from the remote, cut in any way. An error ends the connection.
+    pub fn handle_input(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(), ReplicationError> {
+        self.now = now;
+        let result = self.connection.handle_input(now, bytes);
+        // What came before the error counts.
+        let advanced = self.advance();
+        result.map_err(|error| self.end(error.into()))?;
+        advanced
+    }
+
+    /// Tells that the time is `now`. Calling early or late is harmless. An error ends the
+    /// connection.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Result<(), ReplicationError> {
+        self.now = now;
+        self.connection
+            .handle_timeout(now)
+            .map_err(|error| self.end(error.into()))?;
+        while let Some(&(deadline, channel)) = self.deadlines.first()
+            && deadline <= now
+        {
+            self.deadlines.remove(&(deadline, channel));
+            if let Some(peer) = self.peers.get_mut(&channel) {
+                peer.deadline = None;
+                let faults = peer.handle_timeout(now, &self.config);
+                self.faults += faults;
+                self.touched.insert(channel);
+            }
+        }
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush_at = None;
+            self.flush();
+        }
+        self.advance()
+    }
+
+    /// Takes in what changed in the logs since the last call. An error ends the connection.
+    pub fn handle_changes(&mut self, now: Timestamp) -> Result<(), ReplicationError> {
+        self.now = now;
+        self.touched.append(&mut self.doorbell.take());
+        self.advance()
+    }
+
+    /// Has `waker` woken when a log changes. True if one has changed already.
+    pub fn register(&self, waker: &Waker) -> bool {
+        self.doorbell.register(waker)
+    }
+
+    /// Replicates a log over this connection. A log that is open already is left as it is.
+    pub fn open(&mut self, now: Timestamp, feed: &Feed) {
+        self.now = now;
+        let key = feed.public_key();
+        if feed.is_closed() || self.channels.contains_key(&feed.discovery_key()) {
+            return;
+        }
+        // What cannot be opened is refused: the remote does not know the key, or there are too
+        // many channels. In both cases the others go on.
+        let Ok(channel) = self.connection.open(&key) else {
+            return;
+        };
+        self.channels.insert(feed.discovery_key(), channel);
+        let mut peer = Peer::new(feed.join(self.doorbell.button(channel)), &self.config);
+        if self.connected {
+            peer.expect_answer(now, &self.config);
+        }
+        self.peers.insert(channel, peer);
+        self.touched.insert(channel);
+        // The remote may have opened it before, so that there is an event already.
+        let _ = self.advance();
+    }
+
+    /// Tells the remote that a log which it offered is not here.
+    pub fn refuse(&mut self, discovery_key: &DiscoveryKey) {
+        self.connection.refuse(discovery_key);
+    }
+
+    /// Ends the replication of a log over this connection.
+    pub fn close(&mut self, discovery_key: &DiscoveryKey) {
+        if let Some(&channel) = self.channels.get(discovery_key) {
+            self.connection.close(channel);
+            self.remove(channel);
+        }
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<ReplicatorEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next bytes to send. Requests of the remote are answered here, so that no more answers
+    /// wait in memory than the stream takes.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        while self.connection.queued_bytes() < MAX_QUEUED_BYTES {
+            let Some((channel, job)) = self.queue.pop() else {
+                break;
+            };
+            self.answer(channel, job);
+        }
+        self.pump_all();
+        self.connection.poll_transmit()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has to be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let peer = self.deadlines.first().map(|entry| entry.0);
+        [self.connection.poll_timeout(), peer, self.flush_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether to read no more from the remote until it has read more of what was sent.
+    pub fn is_input_paused(&self) -> bool {
+        self.queue.is_full() || self.connection.queued_bytes() >= 2 * MAX_PENDING_BYTES
+    }
+
+    /// Whether everything was exchanged and the stream should end. Never for a live one.
+    pub fn is_finished(&self) -> bool {
+        !self.config.live && self.was_used && self.peers.is_empty()
+    }
+
+    /// The protocol underneath, for its counters and keys.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Makes everything stored so far durable. Logs that fail are closed here.
+    pub fn flush(&mut self) {
+        let failed = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.feed().flush().is_err());
+        let failed: Vec<Channel> = failed.map(|(channel, _)| *channel).collect();
+        for channel in failed {
+            self.fail(channel, Fault::Ours);
+        }
+    }
+
+    /// Handles what arrived, then lets every peer that was touched decide what to send.
+    fn advance(&mut self) -> Result<(), ReplicationError> {
+        while self.faults < MAX_FAULTS
+            && let Some(event) = self.connection.poll_event()
+        {
+            self.handle_event(event);
+        }
+        self.pump_all();
+        if self.faults >= MAX_FAULTS {
+            return Err(self.end(ReplicationError::Faults {
+                faults: self.faults,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Lets go of every log: what was asked of this remote may be asked of others.
+    fn end(&mut self, error: ReplicationError) -> ReplicationError {
+        let channels: Vec<Channel> = self.peers.keys().copied().collect();
+        for channel in channels {
+            self.remove(channel);
+        }
+        error
+    }
+
+    /// Lets peers that were touched decide what to send, unless too much waits to be sent already.
+    fn pump_all(&mut self) {
+        while self.connection.queued_bytes() < MAX_PENDING_BYTES
+            && let Some(channel) = self.touched.pop_first()
+        {
+            self.pump(channel);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Connected {
+                remote_public_key, ..
+            } => {
+                self.connected = true;
+                for (channel, peer) in &mut self.peers {
+                    peer.expect_answer(self.now, &self.config);
+                    self.touched.insert(*channel);
+                }
+                self.events
+                    .push_back(ReplicatorEvent::Connected { remote_public_key });
+            }
+            Event::Offered(key) => self.events.push_back(ReplicatorEvent::Offered(key)),
+            Event::Opened(channel) => self.handle_opened(channel),
+            Event::Message(channel, message) => {
+                if let Err(fault) = self.handle_message(channel, message) {
+                    self.fail(channel, fault);
+                }
+            }
+            Event::Closed(channel) => self.remove(channel),
+            Event::Failed(channel, _) => {
+                self.faults += 1;
+                self.remove(channel);
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_opened(&mut self, channel: Channel) {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return;
+        };
+        self.was_used = true;
+        self.events
+            .push_back(ReplicatorEvent::Opened(peer.feed().public_key()));
+        for message in peer.handle_open(self.now, &self.config) {
+            self.send(channel, message);
+        }
+        self.touched.insert(channel);
+    }
+
+    fn handle_message(&mut self, channel: Channel, message: Message) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return Ok(());
+        };
+        self.touched.insert(channel);
+        match message {
+            Message::Options(options) => peer.remote_ack = options.ack,
+            Message::Status(status) => peer.handle_status(status),
+            Message::Have(have) => peer.handle_have(self.now, have, &self.config)?,
+            Message::Unhave(wire::Unhave { start, length }) => peer.handle_unhave(start, length),
+            Message::Want(wire::Want { start, length }) => {
+                peer.has_asked = true;
+                if self.config.upload
+                    && start.is_multiple_of(PAGE_BLOCKS)
+                    && length.is_multiple_of(PAGE_BLOCKS)
+                    && start < MAX_BLOCKS
+                {
+                    self.queue.push(channel, Job::Want { start, length });
+                }
+            }
+            Message::Request(request) => {
+                if self.config.upload {
+                    self.queue
+                        .push(channel, Job::Request(exchange::request_from(request)));
+                }
+            }
+            Message::Cancel(wire::Cancel { index, bytes, hash }) => {
+                self.queue.cancel(channel, index, bytes, hash);
+            }
+            Message::Data(data) => {
+                let outcome = peer.handle_data(self.now, data)?;
+                if let Some(reply) = outcome.reply {
+                    self.send(channel, reply);
+                }
+                if outcome.refused {
+                    self.faults += 1;
+                }
+            }
+            Message::Unwant(_) | Message::Extension(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Sends whatever a peer should be told or asked now.
+    fn pump(&mut self, channel: Channel) {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return;
+        };
+        let changes = peer.log.poll_changes();
+        if changes.closed {
+            self.connection.close(channel);
+            self.remove(channel);
+            return;
+        }
+        if peer.feed().is_dirty() {
+            let flush_at = self.now + self.config.flush_interval;
+            self.flush_at.get_or_insert(flush_at);
+        }
+        let mut messages: Vec<Message> = changes.unhave.iter().map(unhave).collect();
+        if changes.have.len() <= MAX_RANGES {
+            messages.extend(changes.have.iter().map(have));
+        } else {
+            messages.extend(peer.have_pages(&changes.have));
+        }
+        peer.pump(self.now, &self.config, &mut messages);
+        let finished = peer.poll_finished(&self.config, &mut messages);
+        for message in messages {
+            self.send(channel, message);
+        }
+        if finished {
+            self.connection.close(channel);
+            self.remove(channel);
+            return;
+        }
+        self.schedule(channel);
+    }
+
+    /// Notes when a peer has to be looked at again.
+    fn schedule(&mut self, channel: Channel) {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return;
+        };
+        let deadline = peer.next_deadline(&self.config);
+        if deadline != peer.deadline {
+            if let Some(old) = peer.deadline.take() {
+                self.deadlines.remove(&(old, channel));
+            }
+            if let Some(new) = deadline {
+                self.deadlines.insert((new, channel));
+            }
+            peer.deadline = deadline;
+        }
+    }
+
+    /// Sends what the remote asked for.
+    fn answer(&mut self, channel: Channel, job: Job) {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return;
+        };
+        match job {
+            Job::Want { start, length } => {
+                for message in peer.answer_want(start, length) {
+                    self.send(channel, message);
+                }
+            }
+            Job::Request(request) => match peer.answer_request(request) {
+                Ok(Some(Answer::Data {
+                    index,
+                    value,
+                    proof,
+                })) => {
+                    self.send(channel, Message::Data(exchange::data(index, value, proof)));
+                }
+                Ok(Some(Answer::Missing)) => {
+                    let missing = wire::Unhave {
+                        start: request.index,
+                        length: 1,
+                    };
+                    self.send(channel, Message::Unhave(missing));
+                }
+                Ok(None) => {}
+                Err(fault) => self.fail(channel, fault),
+            },
+        }
+    }
+
+    fn send(&mut self, channel: Channel, message: Message) {
+        // A channel that was closed meanwhile reports that with an event of its own. The rest
+        // cannot be: indexes and sizes were checked by the log.
+        let _ = self.connection.send(channel, message);
+    }
+
+    /// Gives up one log on this connection.
+    fn fail(&mut self, channel: Channel, fault: Fault) {
+        if fault == Fault::Theirs {
+            self.faults += 1;
+        }
+        self.connection.close(channel);
+        self.remove(channel);
+    }
+
+    fn remove(&mut self, channel: Channel) {
+        self.queue.remove(channel);
+        self.touched.remove(&channel);
+        let Some(peer) = self.peers.remove(&channel) else {
+            return;
+        };
+        if let Some(deadline) = peer.deadline {
+            self.deadlines.remove(&(deadline, channel));
+        }
+        self.channels.remove(&peer.feed().discovery_key());
+        self.events
+            .push_back(ReplicatorEvent::Closed(peer.feed().public_key()));
+    }
+}

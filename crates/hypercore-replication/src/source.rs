@@ -1,0 +1,79 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_channel::{Receiver, Sender};
+use hypercore::Feed;
+use hypercore_crypto::DiscoveryKey;
+use hypercore_runtime::BoxFuture;
+
+/// Where connections get the logs from that they replicate.
+pub trait FeedSource: Send + Sync {
+    /// The log that a remote offers, opened if need be; `None` to refuse it. The remote has yet to
+    /// prove that it knows the log's key.
+    fn find(&self, discovery_key: DiscoveryKey) -> BoxFuture<'_, Option<Feed>>;
+
+    /// The logs that a connection offers by itself: every one that is open now, then each one that
+    /// is opened later.
+    fn opened(&self) -> Receiver<Feed>;
+}
+
+/// A set of logs that grows, as a [`FeedSource`]. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct FeedSet(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    feeds: HashMap<DiscoveryKey, Feed>,
+    subscribers: Vec<Sender<Feed>>,
+}
+
+impl FeedSet {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a log, which is replicated over present and future connections.
+    pub fn add(&self, feed: &Feed) {
+        let mut state = self.state();
+        if state
+            .feeds
+            .insert(feed.discovery_key(), feed.clone())
+            .is_none()
+        {
+            state
+                .subscribers
+                .retain(|subscriber| subscriber.try_send(feed.clone()).is_ok());
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FromIterator<Feed> for FeedSet {
+    fn from_iter<I: IntoIterator<Item = Feed>>(feeds: I) -> Self {
+        let set = Self::new();
+        feeds.into_iter().for_each(|feed| set.add(&feed));
+        set
+    }
+}
+
+impl FeedSource for FeedSet {
+    fn find(&self, discovery_key: DiscoveryKey) -> BoxFuture<'_, Option<Feed>> {
+        let feed = self.state().feeds.get(&discovery_key).cloned();
+        Box::pin(async move { feed })
+    }
+
+    fn opened(&self) -> Receiver<Feed> {
+        // As long as the set itself: every entry is a log that was added here.
+        let (sender, receiver) = async_channel::unbounded();
+        let mut state = self.state();
+        for feed in state.feeds.values() {
+            let _ = sender.try_send(feed.clone());
+        }
+        state.subscribers.push(sender);
+        receiver
+    }
+}

@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hypercore::RequestLimits;
+use hypercore_protocol::Timestamp;
+
+/// How many requests to keep in flight to one remote, learned from how fast it answers.
+///
+/// The window grows while answers come back about as fast as they ever did, and shrinks when they
+/// queue up on the way, so that a block that somebody waits for does not stand behind seconds of
+/// others. It never asks for more than a set number of bytes ahead.
+#[derive(Debug)]
+pub(crate) struct Window {
+    requests: usize,
+    max_bytes: usize,
+    /// Running mean of block sizes, in bytes.
+    block_bytes: usize,
+    /// The fastest answer so far.
+    fastest: Option<Duration>,
+    sent: BTreeMap<(u64, bool), Timestamp>,
+}
+
+/// What the reference has in flight for downloads, and on top of it for blocks waited for.
+const MIN_REQUESTS: usize = 16;
+const URGENT_REQUESTS: usize = 16;
+
+/// Most requests in flight for one log on one connection.
+const MAX_REQUESTS: usize = 1024;
+
+/// How long answers may queue up on the way before the window shrinks.
+const MAX_QUEUEING: Duration = Duration::from_millis(10);
+
+impl Window {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self {
+            requests: 2 * MIN_REQUESTS,
+            max_bytes,
+            block_bytes: 0,
+            fastest: None,
+            sent: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> RequestLimits {
+        let by_bytes = self.max_bytes / self.block_bytes.max(1);
+        let bulk = self.requests.min(by_bytes.max(MIN_REQUESTS));
+        RequestLimits {
+            urgent: bulk + URGENT_REQUESTS,
+            bulk,
+        }
+    }
+
+    pub(crate) fn sent(&mut self, now: Timestamp, index: u64, hash: bool) {
+        self.sent.insert((index, hash), now);
+    }
+
+    /// An answer of so many bytes came.
+    pub(crate) fn answered(&mut self, now: Timestamp, index: u64, bytes: Option<usize>) {
+        if let Some(bytes) = bytes {
+            self.block_bytes = match self.block_bytes {
+                0 => bytes,
+                mean => (7 * mean + bytes) / 8,
+            };
+        }
+        let Some(sent) = self.sent.remove(&(index, bytes.is_none())) else {
+            return;
+        };
+        let took = now.saturating_since(sent);
+        let fastest = self.fastest.map_or(took, |fastest| fastest.min(took));
+        self.fastest = Some(fastest);
+        if took > 2 * fastest + MAX_QUEUEING {
+            self.requests = (self.requests - 1).max(MIN_REQUESTS);
+        } else {
+            self.requests = (self.requests + 1).min(MAX_REQUESTS);
+        }
+    }
+
+    /// The requests made so far will not be answered.
+    pub(crate) fn forget(&mut self) {
+        self.sent.clear();
+    }
+}

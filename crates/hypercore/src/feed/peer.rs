@@ -1,0 +1,465 @@
+use std::ops::Range;
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use super::Feed;
+use super::events::FeedEvent;
+use super::plan::{Request, RequestLimits};
+use super::supply::Key;
+use super::swarm::{PeerId, REGION_BLOCKS};
+use crate::{Hypercore, Proof, PutError, ReadError, RemoteTree, Seek};
+
+/// A remote that has the log open, as its replicator tells the [`Feed`] about it.
+///
+/// The replicator reports what the remote says (`handle_*`) and asks what to tell and to request
+/// (`poll_*`) whenever the doorbell that it joined with was rung. Nothing here waits, knows the
+/// time, or touches a wire. Dropping the peer takes back all that it offered and makes its
+/// unanswered requests available to others.
+///
+/// What a remote says is never believed further than it costs to find out: blocks and lengths are
+/// hints until a proof was verified.
+#[derive(Debug)]
+pub struct Peer {
+    feed: Feed,
+    id: PeerId,
+}
+
+/// What became of data that a remote sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received {
+    /// It was verified and stored.
+    Stored,
+    /// The block was here already. Nothing was hashed.
+    Duplicate,
+    /// It was not asked for. Nothing was hashed.
+    Unsolicited {
+        /// Whether the block is missing here.
+        missing: bool,
+    },
+}
+
+/// Why data from a remote was not taken in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The remote's fault: the data does not prove what it claims.
+    #[error("the peer sent data that does not verify")]
+    Refused(#[source] PutError),
+    /// Not the remote's fault: nothing can be stored, or the log's author has split it in two.
+    #[error("the log takes no data")]
+    Unusable(#[source] PutError),
+    /// The log was closed meanwhile.
+    #[error("the log is closed")]
+    Closed,
+}
+
+/// What to send for a request.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A block, or only the nodes that prove it.
+    Data {
+        /// The block that was found.
+        index: u64,
+        /// Its bytes, unless only the proof was wanted.
+        value: Option<Bytes>,
+        /// What proves it.
+        proof: Proof,
+    },
+    /// It is not here.
+    Missing,
+}
+
+/// What changed here since the remote was last told.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes {
+    /// Blocks that arrived, in order.
+    pub have: Vec<Range<u64>>,
+    /// Blocks that are gone, in order.
+    pub unhave: Vec<Range<u64>>,
+    /// Whether the log was closed, so that the peer has to go.
+    pub closed: bool,
+}
+
+impl Feed {
+    /// Lets a remote take part. `doorbell` is woken whenever there may be something new to tell it
+    /// or to ask of it.
+    pub fn join(&self, doorbell: Waker) -> Peer {
+        let id = self.shared.swarm().join(doorbell);
+        Peer {
+            feed: self.clone(),
+            id,
+        }
+    }
+}
+
+impl Peer {
+    /// The log.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The remote has opened the log too.
+    pub fn handle_open(&self) {
+        let mut woken = Vec::new();
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.open = true;
+            supply.doorbell.wake_by_ref();
+            swarm.subscribers.send(|| FeedEvent::PeerAdded, &mut woken);
+        }
+        self.feed.shared.wake(woken);
+    }
+
+    /// The remote has these blocks.
+    pub fn handle_have(&self, blocks: Range<u64>) {
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.blocks.insert(blocks.clone());
+            supply.announce.remove(blocks);
+            supply.revisit();
+        }
+        self.feed.shared.changed();
+    }
+
+    /// The remote says which of the blocks from `start` on it has, most significant bit first.
+    /// Blocks beyond the last bit are not spoken of. Ignored unless `start` is a multiple of 8192.
+    pub fn handle_bitfield(&self, start: u64, bits: &[u8]) {
+        if !start.is_multiple_of(8192) {
+            return;
+        }
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.blocks.assign(start, bits);
+            supply.revisit();
+        }
+        self.feed.shared.changed();
+    }
+
+    /// The remote lacks these blocks, and will not answer requests for them.
+    pub fn handle_unhave(&self, blocks: Range<u64>) {
+        let length = self.feed.length();
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.forget(blocks.clone());
+            let refused = |key: fn(u64) -> Key| key(blocks.start)..key(blocks.end);
+            let mut keys: Vec<Key> = Vec::new();
+            if blocks.start < blocks.end {
+                keys.extend(
+                    supply
+                        .inflight
+                        .range(refused(Key::Block))
+                        .map(|(key, _)| *key),
+                );
+                keys.extend(
+                    supply
+                        .inflight
+                        .range(refused(Key::Hash))
+                        .map(|(key, _)| *key),
+                );
+            }
+            for key in &keys {
+                supply.inflight.remove(key);
+            }
+            for key in keys {
+                swarm.give_up(self.id, key, length);
+            }
+        }
+        self.feed.shared.changed();
+    }
+
+    /// The remote has told which blocks of the region at `start` it has.
+    pub fn handle_region(&self, start: u64) {
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.unanswered.remove(&(start / REGION_BLOCKS));
+        }
+        self.feed.shared.changed();
+    }
+
+    /// The remote starts or stops to answer requests. When it stops, everything asked of it is
+    /// taken back.
+    pub fn handle_uploading(&self, uploading: bool) {
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let Some(supply) = swarm.peers.get_mut(&self.id) else {
+                return;
+            };
+            supply.uploading = uploading;
+            if uploading {
+                supply.revisit();
+            } else {
+                supply.unanswered.clear();
+                supply.regions.clear();
+                for key in swarm.take_all_inflight(self.id) {
+                    swarm.unreserve(self.id, key);
+                }
+                swarm.revisit_all();
+                swarm.ring_all();
+            }
+        }
+        self.feed.shared.changed();
+    }
+
+    /// From now on the remote wants to hear of new blocks.
+    pub fn handle_subscribe(&self) {
+        if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
+            supply.subscribed = true;
+        }
+    }
+
+    /// Verifies and stores what the remote sent, if it was asked for.
+    ///
+    /// `value` is `None` for a proof without the block. Afterwards nobody waits for the block or
+    /// another peer may be asked for it.
+    pub fn handle_data(
+        &self,
+        index: u64,
+        value: Option<Bytes>,
+        proof: Proof,
+    ) -> Result<Received, DataError> {
+        let key = if value.is_some() {
+            Key::Block(index)
+        } else {
+            Key::Hash(index)
+        };
+        let shared = &self.feed.shared;
+        let mut woken = Vec::new();
+        let result = {
+            let mut core = shared.core_mut();
+            let Some(core) = core.as_mut() else {
+                return Err(DataError::Closed);
+            };
+            if shared.swarm().take_inflight(self.id, key).is_none() {
+                return Ok(Received::Unsolicited {
+                    missing: !core.has(index),
+                });
+            }
+            let length = core.length();
+            let result = match &value {
+                Some(_) if core.has(index) => Ok(Received::Duplicate),
+                value => core
+                    .put(index, value.as_deref(), proof)
+                    .map(|_| Received::Stored),
+            };
+            let mut swarm = shared.swarm();
+            match (&result, value) {
+                (Ok(Received::Stored), Some(value)) => {
+                    swarm.stored(core, index, value.len(), &mut woken);
+                }
+                (Ok(_), _) => swarm.unreserve(self.id, key),
+                (Err(_), _) => swarm.give_up(self.id, key, length),
+            }
+            if core.length() > length {
+                let length = core.length();
+                swarm
+                    .subscribers
+                    .send(|| FeedEvent::Appended { length }, &mut woken);
+                swarm.ring_all();
+            }
+            result
+        };
+        shared.set_dirty();
+        shared.wake(woken);
+        result.map_err(|error| match error {
+            error if error.is_senders_fault() => DataError::Refused(error),
+            error => DataError::Unusable(error),
+        })
+    }
+
+    /// The remote has not answered for so long that others may be asked for the same blocks. It
+    /// is asked nothing more until it answers something.
+    pub fn handle_stall(&self) {
+        self.feed.shared.swarm().release(self.id);
+        self.feed.shared.changed();
+    }
+
+    /// Nothing will come of the requests made so far. The remote is not believed to have these
+    /// blocks until it says so again. Returns how many requests there were.
+    pub fn handle_request_timeout(&self) -> usize {
+        let length = self.feed.length();
+        let keys = {
+            let mut swarm = self.feed.shared.swarm();
+            let keys = swarm.take_all_inflight(self.id);
+            for key in &keys {
+                swarm.give_up(self.id, *key, length);
+            }
+            keys
+        };
+        self.feed.shared.changed();
+        keys.len()
+    }
+
+    /// The remote did not open the log, or say what it has of it, in time: nobody waits for it any
+    /// longer. What it says later still counts.
+    pub fn handle_overdue(&self) {
+        if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
+            supply.overdue = true;
+        }
+        self.feed.shared.changed();
+    }
+
+    /// The next region of blocks to ask the remote about.
+    pub fn poll_region(&self) -> Option<Range<u64>> {
+        let local = self.feed.length();
+        let region = self.feed.shared.swarm().next_region(local, self.id)?;
+        Some(region * REGION_BLOCKS..(region + 1) * REGION_BLOCKS)
+    }
+
+    /// Adds the requests to make now.
+    pub fn poll_requests(&self, limits: RequestLimits, requests: &mut Vec<Request>) {
+        let core = self.feed.shared.core();
+        if let Some(core) = core.as_ref() {
+            self.feed
+                .shared
+                .swarm()
+                .plan(core, self.id, limits, requests);
+        }
+    }
+
+    /// What the remote has to be told.
+    pub fn poll_changes(&self) -> Changes {
+        let closed = self.feed.is_closed();
+        let mut swarm = self.feed.shared.swarm();
+        let Some(supply) = swarm.peers.get_mut(&self.id) else {
+            return Changes::default();
+        };
+        Changes {
+            have: std::mem::take(&mut supply.announce).runs().collect(),
+            unhave: std::mem::take(&mut supply.retract).runs().collect(),
+            closed,
+        }
+    }
+
+    /// How many requests the remote has not answered.
+    pub fn requests_in_flight(&self) -> usize {
+        self.feed
+            .shared
+            .swarm()
+            .peers
+            .get(&self.id)
+            .map_or(0, |supply| supply.inflight.len())
+    }
+
+    /// Whether the remote has yet to open the log or to say what it has of it.
+    pub fn is_unanswered(&self) -> bool {
+        self.feed
+            .shared
+            .swarm()
+            .peers
+            .get(&self.id)
+            .is_some_and(|supply| supply.is_unanswered())
+    }
+
+    /// The length that the remote claims, in blocks.
+    pub fn remote_length(&self) -> u64 {
+        self.feed
+            .shared
+            .swarm()
+            .peers
+            .get(&self.id)
+            .map_or(0, |supply| supply.blocks.length())
+    }
+
+    /// Whether blocks are wanted that only a peer can bring.
+    pub fn is_needed(&self) -> bool {
+        let length = self.feed.length();
+        let writable = self.feed.is_writable();
+        let swarm = self.feed.shared.swarm();
+        swarm
+            .demand
+            .wants_below(if writable { length } else { u64::MAX })
+            || !writable && swarm.demand.wants_longer_than(length)
+    }
+
+    /// Which blocks of a region are here, as the run-length encoded bitfield of a Have message.
+    pub fn bitfield(&self, start: u64, length: u64) -> Vec<u8> {
+        let core = self.feed.shared.core();
+        core.as_ref()
+            .map_or(Vec::new(), |core| core.want_bitfield(start, length))
+    }
+
+    /// What to send for the remote's request. `remote` remembers which nodes the remote has, for
+    /// as long as it has the log open.
+    pub fn answer(&self, request: &Request, remote: &mut RemoteTree) -> Result<Answer, ReadError> {
+        let (answer, index, bytes) = {
+            let core = self.feed.shared.core();
+            let core = core.as_ref().ok_or(ReadError::Closed)?;
+            let (index, digest) = found(core, request)?;
+            let value = match request.hash {
+                true => None,
+                false => match core.get(index)? {
+                    Some(value) => Some(value),
+                    None => return Ok(Answer::Missing),
+                },
+            };
+            let Some(proof) = core.proof(index, digest, request.hash, remote)? else {
+                return Ok(Answer::Missing);
+            };
+            let bytes = value.as_ref().map(Bytes::len);
+            (
+                Answer::Data {
+                    index,
+                    value,
+                    proof,
+                },
+                index,
+                bytes,
+            )
+        };
+        if let Some(bytes) = bytes {
+            let mut woken = Vec::new();
+            let mut swarm = self.feed.shared.swarm();
+            swarm.stats.uploaded_blocks += 1;
+            swarm.stats.uploaded_bytes += bytes as u64;
+            swarm
+                .subscribers
+                .send(|| FeedEvent::Uploaded { index, bytes }, &mut woken);
+            drop(swarm);
+            woken.into_iter().for_each(Waker::wake);
+        }
+        Ok(answer)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let mut woken = Vec::new();
+        {
+            let mut swarm = self.feed.shared.swarm();
+            if swarm.peers.get(&self.id).is_some_and(|supply| supply.open) {
+                swarm
+                    .subscribers
+                    .send(|| FeedEvent::PeerRemoved, &mut woken);
+            }
+            swarm.leave(self.id);
+        }
+        self.feed.shared.wake(woken);
+    }
+}
+
+/// The block that a request is for, and the digest that goes with it.
+fn found(core: &Hypercore, request: &Request) -> Result<(u64, u64), ReadError> {
+    if request.bytes > 0
+        && let Seek::Found { block, .. } = core.seek(request.bytes)?
+        && block < core.length()
+    {
+        return Ok((block, 0));
+    }
+    Ok((request.index, request.nodes))
+}

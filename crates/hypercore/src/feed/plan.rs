@@ -1,0 +1,293 @@
+//! Which requests to make of a peer next.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::demand::{Demand, Seeking, Selected, Selection};
+use super::supply::{Inflight, Key, Supply};
+use super::swarm::PeerId;
+use crate::Hypercore;
+
+/// A request to be sent to a peer.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Request {
+    /// The block asked for.
+    pub index: u64,
+    /// Larger than 0: the peer looks for the block that contains this byte offset instead.
+    pub bytes: u64,
+    /// Whether the proof is wanted without the block.
+    pub hash: bool,
+    /// Digest of the tree nodes that are known here already.
+    pub nodes: u64,
+}
+
+/// How many requests one peer may have unanswered.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// For blocks that somebody waits for now.
+    pub urgent: usize,
+    /// For blocks of standing downloads.
+    pub bulk: usize,
+}
+
+/// Most peers that are asked to prove a longer length at once.
+const MAX_UPDATES: usize = 3;
+
+/// Places of a range that are downloaded side by side. Neighbours share most of their proof, and
+/// two that are asked for at once bring it twice; the farther apart the fewer nodes travel.
+const LANES: u64 = 1024;
+
+pub(super) struct Planner<'a> {
+    pub(super) core: &'a Hypercore,
+    pub(super) demand: &'a mut Demand,
+    pub(super) reserved: &'a mut HashMap<u64, PeerId>,
+    /// Unanswered requests for a longer length, of all peers.
+    pub(super) updates: usize,
+    pub(super) peer: PeerId,
+    pub(super) supply: &'a mut Supply,
+}
+
+impl Planner<'_> {
+    /// Adds requests until there is nothing to ask of this peer or it has as many as it may.
+    pub(super) fn plan(mut self, limits: RequestLimits, requests: &mut Vec<Request>) {
+        if !self.supply.open || !self.supply.uploading || self.supply.stalled {
+            return;
+        }
+        self.plan_gets(limits.urgent, requests);
+        self.plan_update(limits.urgent, requests);
+        self.plan_seeks(limits.urgent, requests);
+        self.plan_selections(limits.bulk, requests);
+    }
+
+    fn plan_gets(&mut self, limit: usize, requests: &mut Vec<Request>) {
+        let Some(room) = limit.checked_sub(self.supply.inflight.len()) else {
+            return;
+        };
+        let blocks: Vec<u64> = self
+            .demand
+            .queued()
+            .filter(|&block| self.is_available(block))
+            .take(room)
+            .collect();
+        for block in blocks {
+            self.request_block(block, requests);
+        }
+    }
+
+    fn plan_update(&mut self, limit: usize, requests: &mut Vec<Request>) {
+        let (local, remote) = (self.core.length(), self.supply.length());
+        let key = Key::Hash(remote.saturating_sub(1));
+        if remote > local
+            && self.supply.inflight.len() < limit
+            && self.updates < MAX_UPDATES
+            && !self.supply.inflight.range(Key::Hash(local)..).any(|_| true)
+            && self.demand.wants_longer_than(local)
+        {
+            self.request(key, 0, requests);
+        }
+    }
+
+    fn plan_seeks(&mut self, limit: usize, requests: &mut Vec<Request>) {
+        let seeks: Vec<Seeking> = self.demand.seeks().cloned().collect();
+        for seek in seeks {
+            let offset = seek.byte_offset;
+            if self.supply.inflight.len() >= limit {
+                return;
+            }
+            if self
+                .supply
+                .inflight
+                .values()
+                .any(|inflight| inflight.byte_offset == offset)
+            {
+                continue;
+            }
+            let mut block = seek.blocks.start;
+            while let Some(found) = self
+                .supply
+                .blocks
+                .next(block)
+                .filter(|&b| b < seek.blocks.end)
+            {
+                let key = Key::Hash(found);
+                if self.core.digest(found) != 1 && !self.supply.inflight.contains_key(&key) {
+                    self.request(key, offset, requests);
+                    break;
+                }
+                block = found + 1;
+            }
+        }
+    }
+
+    fn plan_selections(&mut self, limit: usize, requests: &mut Vec<Request>) {
+        let mut idle_since = None;
+        while self.supply.inflight.len() < limit {
+            let turn = self.supply.turn;
+            let next = self.demand.selections_from(turn).next();
+            let Some(id) = next.or_else(|| self.demand.selections_from(0).next()) else {
+                return;
+            };
+            if idle_since == Some(id) {
+                return; // went round without finding anything
+            }
+            self.supply.turn = id + 1;
+            match self.pick(id) {
+                Some(block) => {
+                    idle_since = None;
+                    self.request_block(block, requests);
+                }
+                None => {
+                    idle_since.get_or_insert(id);
+                }
+            }
+        }
+    }
+
+    /// The next block to ask for from a selection.
+    fn pick(&mut self, id: u64) -> Option<u64> {
+        let selection = self.demand.selection(id)?;
+        let mut cursor = self.supply.cursors.remove(&id).unwrap_or_default();
+        let picked = cursor.pick(selection, self.supply.blocks.length(), |from, end| {
+            self.next_available(from, end)
+        });
+        self.supply.cursors.insert(id, cursor);
+        picked
+    }
+
+    /// The first block in the range that is missing here, that the peer has, and that nobody was
+    /// asked for.
+    fn next_available(&self, mut from: u64, end: u64) -> Option<u64> {
+        loop {
+            let missing = self.core.next_missing(from, end)?;
+            let offered = self
+                .supply
+                .blocks
+                .next(missing)
+                .filter(|&block| block < end)?;
+            if offered == missing && self.is_unasked(offered) {
+                return Some(offered);
+            }
+            from = if offered == missing {
+                offered + 1
+            } else {
+                offered
+            };
+        }
+    }
+
+    fn is_available(&self, block: u64) -> bool {
+        self.supply.blocks.contains(block) && self.is_unasked(block)
+    }
+
+    fn is_unasked(&self, block: u64) -> bool {
+        !self.reserved.contains_key(&block)
+            && !self.supply.inflight.contains_key(&Key::Block(block))
+    }
+
+    fn request_block(&mut self, block: u64, requests: &mut Vec<Request>) {
+        self.reserved.insert(block, self.peer);
+        self.demand.asked(block);
+        self.request(Key::Block(block), 0, requests);
+    }
+
+    fn request(&mut self, key: Key, byte_offset: u64, requests: &mut Vec<Request>) {
+        self.supply.inflight.insert(
+            key,
+            Inflight {
+                byte_offset,
+                released: false,
+            },
+        );
+        let (index, hash) = match key {
+            Key::Block(index) => (index, false),
+            Key::Hash(index) => (index, true),
+        };
+        let nodes = self.core.digest(index);
+        requests.push(Request {
+            index,
+            bytes: byte_offset,
+            hash,
+            nodes,
+        });
+    }
+}
+
+/// How far a selection was walked through for one peer.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    /// What is left of this walk: ranges of blocks, or of positions in a list.
+    lanes: Vec<Range<u64>>,
+    /// The lane to continue with.
+    turn: usize,
+    /// Whether the walk ended and nothing changed since.
+    exhausted: bool,
+    /// Whether a block behind the walk may have become available.
+    stale: bool,
+}
+
+impl Cursor {
+    pub(super) fn revisit(&mut self) {
+        self.stale = true;
+        self.exhausted = false;
+    }
+
+    fn pick(
+        &mut self,
+        selection: &Selection,
+        remote_length: u64,
+        next_available: impl Fn(u64, u64) -> Option<u64>,
+    ) -> Option<u64> {
+        if self.exhausted {
+            return None;
+        }
+        loop {
+            if self.lanes.is_empty() {
+                self.restart(selection, remote_length);
+            }
+            while !self.lanes.is_empty() {
+                self.turn %= self.lanes.len();
+                let lane = &mut self.lanes[self.turn];
+                let found = match &selection.blocks {
+                    Selected::Range(_) => next_available(lane.start, lane.end).map(|at| (at, at)),
+                    Selected::List(list) => lane.clone().find_map(|at| {
+                        let block = *list.get(usize::try_from(at).ok()?)?;
+                        next_available(block, block + 1).map(|block| (at, block))
+                    }),
+                };
+                let Some((at, block)) = found else {
+                    self.lanes.swap_remove(self.turn);
+                    continue;
+                };
+                lane.start = at + 1;
+                self.turn += 1;
+                return Some(block);
+            }
+            if !self.stale {
+                self.exhausted = true;
+                return None;
+            }
+        }
+    }
+
+    /// Begins a new walk.
+    fn restart(&mut self, selection: &Selection, remote_length: u64) {
+        self.stale = false;
+        self.turn = 0;
+        let (start, end) = match &selection.blocks {
+            Selected::Range(range) => (selection.first, range.end.min(remote_length)),
+            Selected::List(list) => (selection.first, list.len() as u64),
+        };
+        let ordered = selection.linear || matches!(selection.blocks, Selected::List(_));
+        let step = if ordered {
+            u64::MAX
+        } else {
+            end.saturating_sub(start).div_ceil(LANES).max(1)
+        };
+        let mut from = start;
+        while from < end {
+            let to = from.saturating_add(step).min(end);
+            self.lanes.push(from..to);
+            from = to;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::task::Waker;
+
+use super::blocks::BlockSet;
+use super::plan::Cursor;
+
+/// What one peer offers of the log, and what was asked of it.
+#[derive(Debug)]
+pub(super) struct Supply {
+    /// Woken when the peer's replicator has something to look at.
+    pub(super) doorbell: Waker,
+    /// Whether the peer has the log open.
+    pub(super) open: bool,
+    /// Whether nobody waits any longer for the peer to say what it has.
+    pub(super) overdue: bool,
+    /// Whether the peer answers requests.
+    pub(super) uploading: bool,
+    /// Whether the peer wants to hear of new blocks.
+    pub(super) subscribed: bool,
+    /// Blocks that the peer says it has. Only ever a hint.
+    pub(super) blocks: BlockSet,
+    /// Regions whose blocks we asked the peer to tell.
+    pub(super) regions: BTreeSet<u64>,
+    /// Those of them that it did not answer yet.
+    pub(super) unanswered: BTreeSet<u64>,
+    /// Requests without an answer.
+    pub(super) inflight: BTreeMap<Key, Inflight>,
+    /// Whether the peer is so slow that its requests may be made to others.
+    pub(super) stalled: bool,
+    /// New blocks and lost blocks that the peer was not told of.
+    pub(super) announce: BlockSet,
+    pub(super) retract: BlockSet,
+    /// How far each selection was walked through for this peer.
+    pub(super) cursors: HashMap<u64, Cursor>,
+    /// The selection to be served next.
+    pub(super) turn: u64,
+}
+
+/// What a request is for: the block itself, or only the tree nodes that prove it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Key {
+    Block(u64),
+    Hash(u64),
+}
+
+#[derive(Debug)]
+pub(super) struct Inflight {
+    /// The byte offset looked for, 0 when none is.
+    pub(super) byte_offset: u64,
+    /// Whether others may be asked for the same.
+    pub(super) released: bool,
+}
+
+impl Supply {
+    pub(super) fn new(doorbell: Waker) -> Self {
+        Self {
+            doorbell,
+            open: false,
+            overdue: false,
+            uploading: true,
+            subscribed: false,
+            blocks: BlockSet::default(),
+            regions: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+            inflight: BTreeMap::new(),
+            stalled: false,
+            announce: BlockSet::default(),
+            retract: BlockSet::default(),
+            cursors: HashMap::new(),
+            turn: 0,
+        }
+    }
+
+    /// Whether the peer may still say that it has more than we know.
+    pub(super) fn is_unanswered(&self) -> bool {
+        !self.overdue && (!self.open || !self.unanswered.is_empty())
+    }
+
+    /// Whether the peer would send this block if asked.
+    pub(super) fn offers(&self, block: u64) -> bool {
+        self.open && self.uploading && self.blocks.contains(block)
+    }
+
+    /// The length that the peer claims, if it serves at all.
+    pub(super) fn length(&self) -> u64 {
+        if self.open && self.uploading {
+            self.blocks.length()
+        } else {
+            0
+        }
+    }
+
+    /// Selections are to be walked through again for this peer.
+    pub(super) fn revisit(&mut self) {
+        for cursor in self.cursors.values_mut() {
+            cursor.revisit();
+        }
+    }
+
+    pub(super) fn forget(&mut self, blocks: Range<u64>) {
+        self.blocks.remove(blocks);
+    }
+}

@@ -1,0 +1,53 @@
+use hypercore_crypto::parent_hash;
+
+use crate::hypercore::Hypercore;
+use crate::{Audit, NodeIndex, ReadError};
+
+impl Hypercore {
+    /// Checks every stored block, node and the signature against each other. Blocks that are damaged
+    /// no longer count as stored.
+    pub fn audit(&mut self) -> Result<Audit, ReadError> {
+        let mut audit = Audit::default();
+        let mut next = 0;
+        while let Some(index) = self.bits.next_block(next..self.length) {
+            match self.read_verified(index) {
+                Ok(_) => audit.valid_blocks += 1,
+                Err(ReadError::Corrupt { .. }) => {
+                    self.bits.clear_block(index);
+                    audit.damaged_blocks.push(index);
+                }
+                Err(error) => return Err(error),
+            }
+            next = index + 1;
+        }
+        audit.damaged_nodes = self.damaged_nodes()?;
+        audit.signature_valid = self.verified_roots(self.length).is_ok_and(|r| r.is_some());
+        Ok(audit)
+    }
+
+    /// The held nodes that are blank on disk or differ from what their children give.
+    fn damaged_nodes(&self) -> Result<Vec<NodeIndex>, ReadError> {
+        let mut damaged = Vec::new();
+        let mut reader = self.store.nodes.reader();
+        for index in self.bits.nodes(0..self.bits.node_capacity()) {
+            let Some(node) = reader.get(index)? else {
+                damaged.push(index);
+                continue;
+            };
+            let (Some(left), Some(right)) = (index.left_child(), index.right_child()) else {
+                continue;
+            };
+            if !self.bits.has_node(left) || !self.bits.has_node(right) {
+                continue;
+            }
+            if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?) {
+                let size = left.size.checked_add(right.size);
+                let hash = parent_hash(node.size, &left.hash, &right.hash);
+                if size != Some(node.size) || hash != node.hash {
+                    damaged.push(index);
+                }
+            }
+        }
+        Ok(damaged)
+    }
+}

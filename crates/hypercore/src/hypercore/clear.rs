@@ -1,0 +1,47 @@
+use std::io;
+use std::ops::Range;
+
+use crate::NodeIndex;
+use crate::hypercore::Hypercore;
+use crate::options::MAX_STORED_BLOCK_BYTES;
+
+impl Hypercore {
+    /// Deletes the blocks of a range from storage; returns how many were there. The nodes above them
+    /// stay, so that they can be fetched and checked again.
+    ///
+    /// The log is flushed first, so that no block counts as stored after its bytes are gone. Space is
+    /// given back as far as the storage can.
+    pub fn clear(&mut self, range: Range<u64>) -> io::Result<u64> {
+        if self.options.read_only {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let held: Vec<u64> = self.bits.blocks(range).collect();
+        if held.is_empty() {
+            return Ok(0);
+        }
+        for index in &held {
+            self.bits.clear_block(*index);
+        }
+        self.flush()?;
+        for run in held.chunk_by(|a, b| a + 1 == *b) {
+            if let Some((offset, bytes)) = self.extent(run)? {
+                self.store.blocks.discard(offset, bytes)?;
+            }
+        }
+        Ok(held.len() as u64)
+    }
+
+    /// Where consecutive blocks lie in the data, and their bytes.
+    fn extent(&self, run: &[u64]) -> io::Result<Option<(u64, u64)>> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            return Ok(None);
+        };
+        let mut nodes = self.store.nodes.reader();
+        let (Some(start), Some(end)) = (nodes.offset(*first)?, nodes.offset(*last)?) else {
+            return Ok(None);
+        };
+        let size = nodes.get(NodeIndex::leaf(*last))?.map(|leaf| leaf.size);
+        let size = size.filter(|size| *size <= MAX_STORED_BLOCK_BYTES as u64);
+        Ok(size.and_then(|size| Some((start, (end + size).checked_sub(start)?))))
+    }
+}
