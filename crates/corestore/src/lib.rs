@@ -34,6 +34,8 @@ mod namespace;
 mod opened;
 mod options;
 mod registry;
+#[cfg(feature = "replication")]
+mod replication;
 
 pub use corestore::Corestore;
 pub use error::{GetError, OpenError};

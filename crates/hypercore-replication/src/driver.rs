@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::Receiver;
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
+use futures_core::stream::BoxStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::stream::FuturesUnordered;
 use hypercore::Feed;
@@ -48,7 +48,7 @@ pub async fn replicate(
     let mut driver = Driver {
         stream,
         replicator: Replicator::new(role, secrets()?, config, now),
-        opened: Box::pin(source.opened()),
+        opened: source.opened(),
         source: &*source,
         finds: FuturesUnordered::new(),
         offers: VecDeque::new(),
@@ -85,7 +85,7 @@ const ROUNDS: usize = 32;
 struct Driver<'a, S> {
     stream: S,
     replicator: Replicator,
-    opened: Pin<Box<Receiver<Feed>>>,
+    opened: BoxStream<'static, Feed>,
     source: &'a dyn FeedSource,
     finds: FuturesUnordered<BoxFuture<'a, (DiscoveryKey, Option<Feed>)>>,
     offers: VecDeque<DiscoveryKey>,

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
+use futures_core::stream::BoxStream;
 use hypercore::Feed;
 use hypercore_crypto::DiscoveryKey;
 use hypercore_runtime::BoxFuture;
@@ -14,7 +15,7 @@ pub trait FeedSource: Send + Sync {
 
     /// The logs that a connection offers by itself: every one that is open now, then each one that
     /// is opened later.
-    fn opened(&self) -> Receiver<Feed>;
+    fn opened(&self) -> BoxStream<'static, Feed>;
 }
 
 /// A set of logs that grows, as a [`FeedSource`]. Clones share it.
@@ -66,7 +67,7 @@ impl FeedSource for FeedSet {
         Box::pin(async move { feed })
     }
 
-    fn opened(&self) -> Receiver<Feed> {
+    fn opened(&self) -> BoxStream<'static, Feed> {
         // As long as the set itself: every entry is a log that was added here.
         let (sender, receiver) = async_channel::unbounded();
         let mut state = self.state();
@@ -74,6 +75,6 @@ impl FeedSource for FeedSet {
             let _ = sender.try_send(feed.clone());
         }
         state.subscribers.push(sender);
-        receiver
+        Box::pin(receiver)
     }
 }

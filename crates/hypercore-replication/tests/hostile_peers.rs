@@ -1,5 +1,7 @@
 //! Remotes that lie, keep silent or ask for too much.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;
@@ -17,7 +19,7 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// Connects a reader to a peer that follows a script.
 fn hostile<'a>(
-    feeds: &[Feed],
+    feeds: &[&Feed],
     script: impl FnMut(&mut Connection, Event) + 'a,
 ) -> (Link<'a>, common::Watch) {
     let ours = Ours::new(Role::Initiator, Config::default(), feeds);
@@ -28,8 +30,8 @@ fn hostile<'a>(
 /// Connects a reader to one of our own that holds what `source` holds.
 fn friendly<'a>(feed: &Feed, source: &Feed) -> Link<'a> {
     Link::new(
-        Ours::new(Role::Initiator, Config::default(), &[feed.clone()]),
-        Ours::new(Role::Responder, Config::default(), &[source.clone()]),
+        Ours::new(Role::Initiator, Config::default(), &[feed]),
+        Ours::new(Role::Responder, Config::default(), &[source]),
     )
 }
 
@@ -64,7 +66,7 @@ fn on_request(event: &Event) -> Option<(Channel, Request)> {
 fn who_sends_blocks_that_do_not_verify_is_dropped_and_others_are_asked() {
     let (writer, reader) = (writer_of(100), reader());
     let log = log_of(100);
-    let (liar, watch) = hostile(&[reader.clone()], move |connection, event| {
+    let (liar, watch) = hostile(&[&reader], move |connection, event| {
         announce(connection, &event, 100);
         if let Some((channel, request)) = on_request(&event) {
             let mut data = honest(&log, request);
@@ -87,7 +89,7 @@ fn who_sends_blocks_that_do_not_verify_is_dropped_and_others_are_asked() {
 #[test]
 fn a_silent_peer_with_a_phantom_length_does_not_keep_others_from_helping() {
     let (writer, reader) = (writer_of(100), reader());
-    let (silent, _) = hostile(&[reader.clone()], |connection, event| {
+    let (silent, _) = hostile(&[&reader], |connection, event| {
         announce(connection, &event, 1 << 50);
     });
     let mut world = World::new([silent, friendly(&reader, &writer)]);
@@ -105,7 +107,7 @@ fn a_silent_peer_with_a_phantom_length_does_not_keep_others_from_helping() {
 #[test]
 fn an_update_from_silent_peers_alone_ends() {
     let reader = reader();
-    let (silent, watch) = hostile(&[reader.clone()], |connection, event| {
+    let (silent, watch) = hostile(&[&reader], |connection, event| {
         announce(connection, &event, 1 << 50);
     });
     let mut world = World::new([silent]);
@@ -127,7 +129,7 @@ fn a_peer_that_never_opens_the_log_is_not_waited_for() {
         ),
         script: |_: &mut Connection, _| {},
     };
-    let ours = Ours::new(Role::Initiator, Config::default(), &[reader.clone()]);
+    let ours = Ours::new(Role::Initiator, Config::default(), &[&reader]);
     let mut world = World::new([Link::new(ours, silent)]);
     let updated = world.run(Duration::from_secs(5), reader.update());
     assert!(!updated.unwrap().unwrap());
@@ -139,7 +141,7 @@ fn a_peer_that_never_opens_the_log_is_not_waited_for() {
 fn answers_may_come_in_any_order() {
     let (reader, log) = (reader(), log_of(200));
     let mut waiting: Vec<Data> = Vec::new();
-    let (peer, watch) = hostile(&[reader.clone()], move |connection, event| {
+    let (peer, watch) = hostile(&[&reader], move |connection, event| {
         announce(connection, &event, 200);
         if let Some((channel, request)) = on_request(&event) {
             waiting.push(honest(&log, request));
@@ -160,7 +162,7 @@ fn what_was_not_asked_for_is_dropped() {
     let (reader, log) = (reader(), log_of(50));
     let mut refused = 0;
     let mut told = 0;
-    let (peer, watch) = hostile(&[reader.clone()], |connection, event| {
+    let (peer, watch) = hostile(&[&reader], |connection, event| {
         announce(connection, &event, 50);
         if let Event::Message(channel, Message::Want(_)) = event {
             // A Want of our own, so that we are told what is refused.
@@ -198,7 +200,7 @@ fn what_was_not_asked_for_is_dropped() {
 #[test]
 fn answers_that_are_repeated_count_once() {
     let (reader, log) = (reader(), log_of(50));
-    let (peer, watch) = hostile(&[reader.clone()], move |connection, event| {
+    let (peer, watch) = hostile(&[&reader], move |connection, event| {
         announce(connection, &event, 50);
         if let Some((channel, request)) = on_request(&event) {
             for _ in 0..3 {
@@ -216,7 +218,7 @@ fn answers_that_are_repeated_count_once() {
 #[test]
 fn a_refused_block_is_asked_of_somebody_else() {
     let (writer, reader) = (writer_of(20), reader());
-    let (refusing, _) = hostile(&[reader.clone()], |connection, event| {
+    let (refusing, _) = hostile(&[&reader], |connection, event| {
         announce(connection, &event, 20);
         if let Some((channel, request)) = on_request(&event) {
             let unhave = Unhave {
@@ -243,11 +245,7 @@ fn a_refused_block_is_asked_of_somebody_else() {
 fn check_isolated(bad: Message) {
     let other = KeyPair::from_seed(&[8; 32]);
     let (reader, second) = (reader(), open(Options::new().key(other.public)));
-    let ours = Ours::new(
-        Role::Initiator,
-        Config::default(),
-        &[reader.clone(), second],
-    );
+    let ours = Ours::new(Role::Initiator, Config::default(), &[&reader, &second]);
     let watch = ours.watch.clone();
     let mut sent = false;
     let peer = Scripted::new(vec![pair(), other], move |connection, event| {
@@ -306,7 +304,7 @@ fn a_bitfield_that_unpacks_to_too_much_costs_the_log_only() {
 fn endless_ranges_cost_no_time() {
     let reader = reader();
     let mut rounds = 0;
-    let (peer, watch) = hostile(&[reader.clone()], |connection, event| {
+    let (peer, watch) = hostile(&[&reader], |connection, event| {
         if let Event::Opened(channel) = event {
             for round in 0..100_000 {
                 let start = (round * 7919) % (1 << 50);
@@ -336,7 +334,7 @@ fn a_flood_of_requests_is_answered_no_faster_than_it_is_read() {
     let big = vec![7_u8; 1 << 20];
     let writer = common::writer();
     writer.append_batch(&[&big[..]; 8]).unwrap();
-    let mut ours = Ours::new(Role::Initiator, Config::default(), &[writer.clone()]);
+    let mut ours = Ours::new(Role::Initiator, Config::default(), &[&writer]);
     let mut peer = Scripted::new(vec![pair()], |connection: &mut Connection, event| {
         if let Event::Opened(channel) = event {
             for round in 0..100_000 {
@@ -385,7 +383,7 @@ fn a_flood_of_requests_is_answered_no_faster_than_it_is_read() {
 fn questions_beyond_reason_are_not_answered() {
     let writer = writer_of(5);
     let mut answers = Vec::new();
-    let (peer, watch) = hostile(&[writer.clone()], |connection, event| match event {
+    let (peer, watch) = hostile(&[&writer], |connection, event| match event {
         Event::Opened(channel) => {
             for want in [
                 Want {

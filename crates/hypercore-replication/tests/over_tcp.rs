@@ -1,5 +1,7 @@
 //! The driver, on both runtimes.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! A whole exchange between two reference peers, with one side replaced by ours.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::cell::RefCell;
@@ -102,7 +104,7 @@ impl Vectors {
         });
         let mut config = Config::default();
         config.live = false;
-        let ours = Ours::new(Role::Initiator, config, &[feed.clone()]);
+        let ours = Ours::new(Role::Initiator, config, &[feed]);
         let mut world = World::new([Link::new(ours, peer)]);
         world.pass(Duration::from_secs(5));
         drop(world);

@@ -1,6 +1,11 @@
 //! Connections in one process on a virtual clock.
 
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::unwrap_used
+)]
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -116,7 +121,7 @@ impl Watch {
 }
 
 impl Ours {
-    pub fn new(role: Role, config: Config, feeds: &[Feed]) -> Self {
+    pub fn new(role: Role, config: Config, feeds: &[&Feed]) -> Self {
         let secrets = secrets(if role == Role::Initiator { 1 } else { 2 });
         let mut replicator = Replicator::new(role, secrets, config, Timestamp::default());
         for feed in feeds {
@@ -124,7 +129,7 @@ impl Ours {
         }
         Self {
             replicator,
-            feeds: feeds.to_vec(),
+            feeds: feeds.iter().map(|feed| (*feed).clone()).collect(),
             result: Ok(()),
             refused: Vec::new(),
             watch: Watch::default(),
@@ -314,20 +319,24 @@ impl<'a> World<'a> {
     }
 
     /// Two of our own with these logs.
-    pub fn of_two(a: &[Feed], b: &[Feed]) -> Self {
+    pub fn of_two(a: &[&Feed], b: &[&Feed]) -> Self {
         let a = Ours::new(Role::Initiator, Config::default(), a);
         let b = Ours::new(Role::Responder, Config::default(), b);
         Self::new([Link::new(a, b)])
     }
 
+    fn step(&mut self) -> bool {
+        let mut moved = false;
+        for link in &mut self.links {
+            moved |= link.step(self.now);
+        }
+        moved
+    }
+
     /// Moves bytes until nothing can be moved at this moment.
     pub fn settle(&mut self) {
         let mut rounds = 0;
-        while self
-            .links
-            .iter_mut()
-            .fold(false, |moved, link| link.step(self.now) || moved)
-        {
+        while self.step() {
             rounds += 1;
             assert!(rounds < 1_000_000, "the ends never come to rest");
         }
@@ -343,11 +352,7 @@ impl<'a> World<'a> {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return Some(output);
             }
-            if self
-                .links
-                .iter_mut()
-                .fold(false, |moved, link| link.step(self.now) || moved)
-            {
+            if self.step() {
                 continue;
             }
             let next = self
