@@ -61,20 +61,33 @@ impl Runtime for Tokio {
     }
 
     fn listen_tcp(&self, on: SocketAddr) -> BoxFuture<'static, io::Result<TcpListener>> {
+        let handle = self.handle.clone();
         Box::pin(InRuntime {
-            handle: self.handle.clone(),
+            handle: handle.clone(),
             future: Box::pin(async move {
                 let listener = tokio::net::TcpListener::bind(on).await?;
                 let local = listener.local_addr()?;
-                Ok(TcpListener::new(Box::new(listener), local))
+                Ok(TcpListener::new(
+                    Box::new(Listener { listener, handle }),
+                    local,
+                ))
             }),
         })
     }
 }
 
-impl Accept for tokio::net::TcpListener {
+/// Tokio's listener, and the runtime that the accepted streams belong to.
+struct Listener {
+    listener: tokio::net::TcpListener,
+    handle: Handle,
+}
+
+impl Accept for Listener {
     fn accept(&self) -> BoxFuture<'_, io::Result<TcpStream>> {
-        Box::pin(async move { wrap(self.accept().await?.0) })
+        Box::pin(InRuntime {
+            handle: self.handle.clone(),
+            future: Box::pin(async move { wrap(self.listener.accept().await?.0) }),
+        })
     }
 }
 
@@ -85,12 +98,12 @@ fn wrap(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
 }
 
 /// Polls a future inside a runtime's context, so that it may also be awaited elsewhere.
-struct InRuntime<T> {
+struct InRuntime<'a, T> {
     handle: Handle,
-    future: BoxFuture<'static, T>,
+    future: BoxFuture<'a, T>,
 }
 
-impl<T> Future for InRuntime<T> {
+impl<T> Future for InRuntime<'_, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {

@@ -41,6 +41,24 @@ mod tokio_adapter {
             .unwrap();
         block_on(echo(Arc::new(Tokio::new(tokio.handle().clone()))));
     }
+
+    #[test]
+    fn accepts_outside_of_the_runtime() {
+        // The listener was once polled without the runtime around it, and tokio panics when a
+        // socket is made there.
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let runtime = Tokio::new(tokio.handle().clone());
+        block_on(async {
+            let listener = runtime.listen_tcp(loopback()).await.unwrap();
+            let dialled = runtime.connect_tcp(listener.local_addr()).await.unwrap();
+            let accepted = listener.accept().await.unwrap();
+            assert_eq!(accepted.peer_addr(), dialled.local_addr());
+        });
+    }
 }
 
 #[cfg(feature = "async-std")]
