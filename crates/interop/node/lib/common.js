@@ -1,5 +1,4 @@
 'use strict'
-const fs = require('fs')
 const crypto = require('crypto')
 
 // What the commands have opened, by the name that the test gave it.
@@ -18,7 +17,7 @@ exports.at = args => {
 }
 
 exports.call = fn => new Promise((resolve, reject) => fn((err, value) => err ? reject(err) : resolve(value)))
-exports.emit = message => fs.writeSync(1, JSON.stringify(message) + '\n')
+exports.emit = message => process.stdout.write(JSON.stringify(message) + '\n')
 exports.hex = bytes => bytes && Buffer.from(bytes).toString('hex')
 exports.digest = bytes => crypto.createHash('blake2b512').update(bytes).digest('hex')
 
