@@ -129,12 +129,16 @@ impl Forbidden {
         (path.ends_with(".rs") || !self.only_rust) && !self.except.contains(&path)
     }
 
-    /// A word counts where it begins one: `/work/` is not in `../network/work/notes`.
+    /// A word counts where it begins one: `/work/` is not in `../network/work/notes`. The home of
+    /// `me` is nobody's.
     fn stands_in(&self, line: &str) -> bool {
         self.words.iter().any(|word| {
             line.match_indices(word).any(|(at, _)| {
                 let before = line[..at].chars().next_back();
-                !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '}'))
+                let after = &line[at + word.len()..];
+                !after.starts_with("me")
+                    && !before
+                        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '}'))
             })
         })
     }

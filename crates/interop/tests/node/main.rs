@@ -2,6 +2,7 @@
 //!
 //! They are one program, because linking is what takes the time.
 
+mod network;
 mod sample;
 mod served;
 mod shared;
@@ -11,9 +12,11 @@ mod drive_model;
 #[cfg(unix)]
 mod drive_storage;
 mod live;
+mod log_replication;
 mod log_storage;
 mod share_to_node;
 mod sparse;
+mod store_replication;
 mod store_storage;
 mod trie_storage;
 mod vectors;
