@@ -85,27 +85,32 @@ impl FrameReader {
 
     /// The next complete frame. Keep-alives are skipped.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, ConnectionError> {
-        while self.buffer.first() == Some(&0) {
-            self.buffer.advance(1);
-        }
-        let Some((length, prefix)) = read_varint(&self.buffer)? else {
-            return Ok(None);
+        let (length, prefix) = loop {
+            match read_varint(&self.buffer)? {
+                Some((0, prefix)) => self.buffer.advance(prefix),
+                Some(found) => break found,
+                None => return Ok(None),
+            }
         };
-        if length > (MAX_BODY_BYTES + MAX_VARINT_BYTES) as u64 {
-            return Err(ConnectionError::FrameLength { length });
-        }
-        let Some((header, header_bytes)) = read_varint(&self.buffer[prefix..])? else {
+        let out_of_bounds = ConnectionError::FrameLength { length };
+        let length = match usize::try_from(length) {
+            Ok(length) if length <= MAX_BODY_BYTES + MAX_VARINT_BYTES => length,
+            _ => return Err(out_of_bounds),
+        };
+        let arrived = &self.buffer[prefix..];
+        let Some((header, header_bytes)) = read_varint(&arrived[..length.min(arrived.len())])?
+        else {
             // A header that has not ended where the frame does never will.
-            return if self.buffer.len() - prefix >= announced(length) {
-                Err(ConnectionError::FrameLength { length })
-            } else {
+            return if arrived.len() < length {
                 Ok(None)
+            } else {
+                Err(out_of_bounds)
             };
         };
-        let body = announced(length)
-            .checked_sub(header_bytes)
-            .filter(|body| *body <= MAX_BODY_BYTES)
-            .ok_or(ConnectionError::FrameLength { length })?;
+        let body = length - header_bytes;
+        if body > MAX_BODY_BYTES {
+            return Err(out_of_bounds);
+        }
         let start = prefix + header_bytes;
         if self.buffer.len() < start + body {
             return Ok(None);
@@ -174,10 +179,6 @@ pub(crate) fn write_varint(out: &mut impl BufMut, mut value: u64) {
 pub(crate) fn varint_bytes(value: u64) -> usize {
     let bits = (64 - (value | 1).leading_zeros()) as usize;
     bits.div_ceil(7)
-}
-
-fn announced(length: u64) -> usize {
-    usize::try_from(length).expect("lengths above the limit have been refused")
 }
 
 /// As many bytes as the reference reads before it gives up on a number: 56 bits.

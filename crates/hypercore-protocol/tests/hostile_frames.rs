@@ -66,13 +66,31 @@ fn endless_numbers_are_refused() {
 
 #[test]
 fn a_header_longer_than_its_frame_is_refused() {
-    for bytes in [&[1, 0x93][..], &[1, 0x93, 0x01], &[2, 0x83, 0x83, 0x01]] {
+    let endless = [4, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
+    // How much of it has arrived must not matter.
+    for bytes in [
+        &[1, 0x93][..],
+        &[1, 0x93, 0x01],
+        &[2, 0x83, 0x83, 0x01],
+        &endless[..5],
+        &endless,
+    ] {
         let error = plain().handle_input(START, bytes).unwrap_err();
         assert!(
             matches!(error, ConnectionError::FrameLength { .. }),
             "{error}"
         );
     }
+}
+
+/// A number may be written longer than it has to be, also the zero of a keep-alive.
+#[test]
+fn long_forms_of_numbers_are_read() {
+    let (mut connection, channel) = opened(&key(1));
+    let bytes = [0x80, 0, 0x85, 0x00, 0x93, 0x00, 8, 0x80, 0x00];
+    connection.handle_input(START, &bytes).unwrap();
+    let have = Message::Have(hypercore_protocol::Have::range(0, 1));
+    assert_eq!(events(&mut connection), [Event::Message(channel, have)]);
 }
 
 #[test]

@@ -1,0 +1,99 @@
+use futures_lite::future::block_on;
+use hypercore::Feed;
+use hypercore_crypto::KeyPair;
+use hyperdrive::Stat;
+use hyperdrive_url::Link;
+use hypertrie::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, Trie, decode_node};
+
+use crate::input::Input;
+
+/// One block as a node of a trie.
+pub fn trie_node(bytes: &[u8]) {
+    let _ = decode_node(bytes);
+}
+
+/// A log whose blocks are the pieces of the input, each behind its length in two bytes, walked in all
+/// ways. Every walk ends.
+pub fn trie_walk(bytes: &[u8]) {
+    let mut input = Input::new(bytes);
+    let mut blocks = Vec::new();
+    while !input.is_empty() && blocks.len() < MAX_BLOCKS {
+        blocks.push(input.piece());
+    }
+    let feed = Feed::placeholder(&KeyPair::from_seed(&[1; 32]));
+    if feed.append_batch(&blocks).is_err() {
+        return;
+    }
+    block_on(async {
+        let Ok(trie) = Trie::open(feed, Options::new()).await else {
+            return;
+        };
+        let _ = trie.metadata().await;
+        let mut keys = vec![String::new(), "a".to_owned(), "a/b".to_owned()];
+        for options in [
+            IterOptions::new(),
+            IterOptions::new().recursive(false).reverse(true),
+        ] {
+            let mut iter = trie.iter("", options);
+            let mut steps = 0;
+            while let Ok(Some(node)) = iter.next().await {
+                keys.push(node.key);
+                steps += 1;
+                assert!(steps < MAX_STEPS, "a walk goes on and on");
+            }
+        }
+        keys.truncate(20);
+        for key in &keys {
+            let _ = trie.get(key).await;
+            let _ = trie.get_with(key, GetOptions::new().prefix(true)).await;
+            let _ = trie
+                .get_with(key, GetOptions::new().hidden(true).closest(true))
+                .await;
+        }
+        let mut diff = trie.diff(1, "", DiffOptions::new());
+        let mut steps = 0;
+        while let Ok(Some(_)) = diff.next().await {
+            steps += 1;
+            assert!(steps < MAX_STEPS, "a comparison goes on and on");
+        }
+        let mut history = trie.history(HistoryOptions::new());
+        let mut steps = 0;
+        while let Ok(Some(_)) = history.next().await {
+            steps += 1;
+            assert!(steps < MAX_STEPS, "history goes on and on");
+        }
+        // Writing onto such a trie may fail; what it says is written can be read.
+        if trie
+            .put("new", bytes::Bytes::from_static(b"value"))
+            .await
+            .is_ok()
+        {
+            let found = trie.get("new").await.expect("the head was just written");
+            let value = found.and_then(|node| node.value);
+            assert_eq!(value.as_deref(), Some(&b"value"[..]));
+        }
+        let _ = trie.del(&keys[keys.len() - 1]).await;
+    });
+}
+
+/// A file's metadata. What is understood is written so that it is understood in the same way.
+pub fn stat(bytes: &[u8]) {
+    if let Ok(stat) = Stat::decode(bytes) {
+        let again = Stat::decode(&stat.encode()).expect("our own encoding decodes");
+        assert_eq!(format!("{stat:?}"), format!("{again:?}"));
+    }
+}
+
+/// A link as a person types it. What is understood is printed so that it means the same.
+pub fn link(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(link) = Link::parse(&text) {
+        let printed = link.to_string();
+        assert_eq!(Link::parse(&printed), Ok(link), "{printed}");
+    }
+}
+
+const MAX_BLOCKS: usize = 64;
+
+/// More than any walk over so few blocks can take.
+const MAX_STEPS: usize = 100_000;
