@@ -127,10 +127,33 @@ impl Feed {
 
     /// Appends blocks as one batch under one signature; returns the index of the first.
     pub fn append_batch<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<u64, AppendError> {
+        self.append_if(|_| true, blocks)
+            .map(|first| first.expect("the condition is true"))
+    }
+
+    /// Appends blocks as one batch if the log is `length` blocks long now, for blocks that say where
+    /// in the log they stand. False, with nothing appended, if it is not.
+    pub fn append_batch_at<B: AsRef<[u8]>>(
+        &self,
+        length: u64,
+        blocks: &[B],
+    ) -> Result<bool, AppendError> {
+        self.append_if(|core| core.length() == length, blocks)
+            .map(|first| first.is_some())
+    }
+
+    fn append_if<B: AsRef<[u8]>>(
+        &self,
+        condition: impl FnOnce(&Hypercore) -> bool,
+        blocks: &[B],
+    ) -> Result<Option<u64>, AppendError> {
         let mut woken = Vec::new();
         let first = {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(AppendError::Closed)?;
+            if !condition(core) {
+                return Ok(None);
+            }
             let first = core.append_batch(blocks)?;
             let appended = first..core.length();
             if !appended.is_empty() {
@@ -140,7 +163,7 @@ impl Feed {
         };
         self.shared.set_dirty();
         self.shared.wake(woken);
-        Ok(first)
+        Ok(Some(first))
     }
 
     /// Whether something was appended or stored since the last flush.
