@@ -241,14 +241,12 @@ impl Batch {
         if self.blocks.is_empty() {
             return Ok(Vec::new());
         }
-        let length = self.shared.feed.length();
-        if length != self.base {
-            return Err(TrieError::Conflict {
-                base: self.base,
-                length,
-            });
+        let feed = &self.shared.feed;
+        // The nodes name their places and those of each other: they fit nowhere else.
+        if !feed.append_batch_at(self.base, &self.blocks)? {
+            let (base, length) = (self.base, feed.length());
+            return Err(TrieError::Conflict { base, length });
         }
-        self.shared.feed.append_batch(&self.blocks)?;
         self.shared.remember(&self.nodes);
         Ok(self.nodes.iter().map(|node| node.to_node()).collect())
     }
