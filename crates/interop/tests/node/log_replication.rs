@@ -20,12 +20,16 @@ const SIZES: [usize; 6] = [0, 1, 100, 1000, 65_536, 3];
 
 #[test]
 fn a_log_of_node_is_downloaded_on_tokio() {
-    ROLES.map(|role| download(&Network::tokio(), role));
+    for role in ROLES {
+        download(&Network::tokio(), role);
+    }
 }
 
 #[test]
 fn a_log_of_node_is_downloaded_on_async_std() {
-    ROLES.map(|role| download(&Network::async_std(), role));
+    for role in ROLES {
+        download(&Network::async_std(), role);
+    }
 }
 
 #[track_caller]
