@@ -170,7 +170,8 @@ impl IterOptions {
     }
 
     /// How many blocks to ask peers for at once when they are not stored here; at least 1.
-    /// Default: 64. More hides more latency and fetches more that may not be wanted.
+    /// Default: 64. More hides more latency and fetches more that may not be wanted. The first items
+    /// are fetched with less.
     pub fn prefetch(mut self, blocks: usize) -> Self {
         self.prefetch = blocks.max(1);
         self

@@ -21,7 +21,9 @@ pub(crate) struct Walk<P: Plan> {
     stack: Vec<P::Frame>,
     loader: Loader,
     plan: P,
+    /// The most blocks to have in flight.
     prefetch: usize,
+    items: usize,
     /// Set by an error, which is the last thing that a walk comes up with.
     failed: bool,
 }
@@ -77,6 +79,7 @@ impl<P: Plan> Walk<P> {
             loader,
             plan,
             prefetch,
+            items: 0,
             failed: false,
         }
     }
@@ -110,6 +113,7 @@ impl<P: Plan> Walk<P> {
                 Step::Yield => {
                     let item = self.stack.pop().and_then(|frame| self.plan.item(frame));
                     if item.is_some() {
+                        self.items += 1;
                         return Poll::Ready(Ok(item));
                     }
                 }
@@ -128,9 +132,11 @@ impl<P: Plan> Walk<P> {
 
     /// Asks for blocks that will be needed soon, and takes apart what has arrived of them.
     fn look_ahead(&mut self) -> Result<(), TrieError> {
-        let mut budget = self.prefetch.saturating_mul(LOOK_AHEAD);
+        // Who has taken little may want little more.
+        let prefetch = self.prefetch.min(FIRST_PREFETCH + 2 * self.items);
+        let mut budget = prefetch.saturating_mul(LOOK_AHEAD);
         let mut position = self.stack.len();
-        while position > 0 && budget > 0 && self.loader.in_flight() < self.prefetch {
+        while position > 0 && budget > 0 && self.loader.in_flight() < prefetch {
             position -= 1;
             budget -= 1;
             let step = self
@@ -300,3 +306,6 @@ pub(crate) fn check_names<'a>(
 
 /// How many parts of a walk are looked at for each block that may be in flight.
 const LOOK_AHEAD: usize = 4;
+
+/// How many blocks a walk has in flight at most before its first item.
+const FIRST_PREFETCH: usize = 8;
