@@ -65,6 +65,10 @@ pub(crate) struct Outcome {
 const PAGE_BLOCKS: u64 = 8192;
 const REGION_BLOCKS: u64 = 1 << 20;
 
+/// Ranges within one page that are announced one by one. Each takes about 8 bytes, a bitfield of a
+/// page with many up to 1 KiB.
+const MAX_RANGES: usize = 64;
+
 /// Largest bitfield that is unpacked, in bytes: one region's worth.
 const MAX_BITFIELD_BYTES: usize = 128 << 10;
 
@@ -344,17 +348,28 @@ impl Peer {
             .map_err(|_| Fault::Ours)
     }
 
-    /// Announces blocks as bitfields of whole pages.
-    pub(crate) fn have_pages(&self, have: &[Range<u64>]) -> Vec<Message> {
-        let mut next = 0;
-        let mut messages = Vec::new();
-        for range in have {
-            for page in next.max(range.start / PAGE_BLOCKS)..range.end.div_ceil(PAGE_BLOCKS) {
-                messages.push(self.have_bitfield(page * PAGE_BLOCKS, PAGE_BLOCKS));
-                next = page + 1;
+    /// Announces blocks: as ranges, or, where many are scattered over a page, as its bitfield.
+    pub(crate) fn announce(&self, have: &[Range<u64>], messages: &mut Vec<Message>) {
+        let page = |range: &Range<u64>| range.start / PAGE_BLOCKS;
+        for ranges in have.chunk_by(|a, b| page(a) == page(b)) {
+            if ranges.len() > MAX_RANGES {
+                let start = page(&ranges[0]) * PAGE_BLOCKS;
+                messages.push(self.have_bitfield(start, PAGE_BLOCKS));
+                // The last one may go on into the next page.
+                let rest = ranges
+                    .last()
+                    .map_or(0, |last| last.end)
+                    .checked_sub(start + PAGE_BLOCKS);
+                let rest = rest.filter(|rest| *rest > 0);
+                messages.extend(
+                    rest.map(|rest| Message::Have(wire::Have::range(start + PAGE_BLOCKS, rest))),
+                );
+            } else {
+                messages.extend(ranges.iter().map(|range| {
+                    Message::Have(wire::Have::range(range.start, range.end - range.start))
+                }));
             }
         }
-        messages
     }
 
     pub(crate) fn feed(&self) -> &Feed {
@@ -392,11 +407,6 @@ impl Peer {
         self.stalled = false;
         self.progress = None;
     }
-}
-
-/// The message that announces a range of blocks.
-pub(crate) fn have(range: &Range<u64>) -> Message {
-    Message::Have(wire::Have::range(range.start, range.end - range.start))
 }
 
 /// The message that takes back a range of blocks.

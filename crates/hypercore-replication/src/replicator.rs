@@ -9,7 +9,7 @@ use hypercore_protocol as wire;
 use hypercore_protocol::{Channel, Connection, Event, Message, Role, Secrets, Timestamp};
 
 use crate::doorbell::Doorbell;
-use crate::peer::{Fault, Peer, have, unhave};
+use crate::peer::{Fault, Peer, unhave};
 use crate::queue::{Job, Queue};
 use crate::{Config, ReplicationError, exchange};
 
@@ -70,9 +70,6 @@ const MAX_QUEUED_BYTES: usize = 256 << 10;
 /// Nothing is announced or asked while more bytes than this wait to be sent, and nothing is read
 /// while twice as many do.
 const MAX_PENDING_BYTES: usize = 1 << 20;
-
-/// Ranges of new blocks that are announced one by one; more are announced as bitfields.
-const MAX_RANGES: usize = 32;
 
 /// Blocks in a bitfield page: what Have messages with bitfields are aligned to.
 const PAGE_BLOCKS: u64 = 8192;
@@ -156,9 +153,9 @@ impl Replicator {
         if feed.is_closed() || self.channels.contains_key(&feed.discovery_key()) {
             return;
         }
-        // What cannot be opened is refused: the remote does not know the key, or there are too
-        // many channels. In both cases the others go on.
         let Ok(channel) = self.connection.open(&key) else {
+            // The remote does not know the key, or too many are open. The others go on.
+            self.connection.refuse(&feed.discovery_key());
             return;
         };
         self.channels.insert(feed.discovery_key(), channel);
@@ -374,11 +371,7 @@ impl Replicator {
             self.flush_at.get_or_insert(flush_at);
         }
         let mut messages: Vec<Message> = changes.unhave.iter().map(unhave).collect();
-        if changes.have.len() <= MAX_RANGES {
-            messages.extend(changes.have.iter().map(have));
-        } else {
-            messages.extend(peer.have_pages(&changes.have));
-        }
+        peer.announce(&changes.have, &mut messages);
         peer.pump(self.now, &self.config, &mut messages);
         let finished = peer.poll_finished(&self.config, &mut messages);
         for message in messages {

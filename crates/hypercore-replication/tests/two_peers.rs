@@ -91,7 +91,7 @@ fn a_standing_download_follows_the_log() {
 
 #[test]
 fn what_is_read_is_passed_on() {
-    let (writer, middle, end) = (writer_of(100), reader(), reader());
+    let (writer, middle, end) = (writer_of(3000), reader(), reader());
     let link = |a, b| {
         Link::new(
             Ours::new(Role::Initiator, Config::default(), &[&a]),
@@ -102,11 +102,11 @@ fn what_is_read_is_passed_on() {
         link(writer.clone(), middle.clone()),
         link(middle.clone(), end.clone()),
     ]);
-    let everything = middle.download(0..100);
-    world.run(SOON, end.download(0..100)).unwrap().unwrap();
+    let everything = middle.download(0..3000);
+    world.run(SOON, end.download(0..3000)).unwrap().unwrap();
     assert_eq!(
-        end.get_range_local(0..100).unwrap(),
-        writer.get_range_local(0..100).unwrap()
+        end.get_range_local(0..3000).unwrap(),
+        writer.get_range_local(0..3000).unwrap()
     );
     drop(everything);
 }

@@ -44,13 +44,6 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// PLACEHOLDER for `Feed::new`: a log in memory.
-    pub fn placeholder(pair: &hypercore_crypto::KeyPair) -> Self {
-        let dir = Arc::new(hypercore_storage::MemoryDir::new());
-        let options = crate::Options::new().key_pair(pair.clone());
-        Self::new(Hypercore::open(dir, options).expect("a log in memory opens"))
-    }
-
     /// Shares an open log.
     pub fn new(core: Hypercore) -> Self {
         Self {

@@ -396,44 +396,41 @@ impl Peer {
 
     /// What to send for the remote's request. `remote` remembers which nodes the remote has, for
     /// as long as it has the log open.
+    ///
+    /// What is damaged here counts as missing. Errors are those that every other request would
+    /// meet as well.
     pub fn answer(&self, request: &Request, remote: &mut RemoteTree) -> Result<Answer, ReadError> {
-        let (answer, index, bytes) = {
+        let found = {
             let core = self.feed.shared.core();
-            let core = core.as_ref().ok_or(ReadError::Closed)?;
-            let (index, digest) = found(core, request)?;
-            let value = match request.hash {
-                true => None,
-                false => match core.get(index)? {
-                    Some(value) => Some(value),
-                    None => return Ok(Answer::Missing),
-                },
-            };
-            let Some(proof) = core.proof(index, digest, request.hash, remote)? else {
-                return Ok(Answer::Missing);
-            };
-            let bytes = value.as_ref().map(Bytes::len);
-            (
-                Answer::Data {
-                    index,
-                    value,
-                    proof,
-                },
-                index,
-                bytes,
-            )
+            look_up(core.as_ref().ok_or(ReadError::Closed)?, request, remote)
         };
-        if let Some(bytes) = bytes {
-            let mut woken = Vec::new();
+        let answer = match found {
+            Err(error @ (ReadError::Storage(_) | ReadError::Closed)) => return Err(error),
+            Err(_) | Ok(None) => Answer::Missing,
+            Ok(Some(answer)) => answer,
+        };
+        if let Answer::Data {
+            index,
+            value: Some(value),
+            ..
+        } = &answer
+        {
+            self.count_upload(*index, value.len());
+        }
+        Ok(answer)
+    }
+
+    fn count_upload(&self, index: u64, bytes: usize) {
+        let mut woken = Vec::new();
+        {
             let mut swarm = self.feed.shared.swarm();
             swarm.stats.uploaded_blocks += 1;
             swarm.stats.uploaded_bytes += bytes as u64;
             swarm
                 .subscribers
                 .send(|| FeedEvent::Uploaded { index, bytes }, &mut woken);
-            drop(swarm);
-            woken.into_iter().for_each(Waker::wake);
         }
-        Ok(answer)
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -453,13 +450,27 @@ impl Drop for Peer {
     }
 }
 
-/// The block that a request is for, and the digest that goes with it.
-fn found(core: &Hypercore, request: &Request) -> Result<(u64, u64), ReadError> {
+/// The block that a request is for, with its proof.
+fn look_up(
+    core: &Hypercore,
+    request: &Request,
+    remote: &mut RemoteTree,
+) -> Result<Option<Answer>, ReadError> {
+    let (mut index, mut digest) = (request.index, request.nodes);
     if request.bytes > 0
         && let Seek::Found { block, .. } = core.seek(request.bytes)?
         && block < core.length()
     {
-        return Ok((block, 0));
+        (index, digest) = (block, 0);
     }
-    Ok((request.index, request.nodes))
+    let value = if request.hash { None } else { core.get(index)? };
+    if value.is_none() && !request.hash {
+        return Ok(None);
+    }
+    let proof = core.proof(index, digest, request.hash, remote)?;
+    Ok(proof.map(|proof| Answer::Data {
+        index,
+        value,
+        proof,
+    }))
 }

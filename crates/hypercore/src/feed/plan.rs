@@ -264,6 +264,7 @@ impl Cursor {
             }
             if !self.stale {
                 self.exhausted = true;
+                self.lanes = Vec::new();
                 return None;
             }
         }
