@@ -1,10 +1,11 @@
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::lock::OwnedMutexGuard;
 use hypercore::AppendError;
 
-use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Stored};
+use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Outline, Stored};
 use crate::path::{Path, components, normalize};
 use crate::reader::{Found, Reader};
 use crate::trie::Shared;
@@ -12,7 +13,7 @@ use crate::write::{Omit, find_doomed, link};
 use crate::{GetOptions, KeyError, Node, PutOptions, Trie, TrieError};
 
 /// One write of a [batch](Trie::batch).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
     /// Stores a value under a key.
@@ -76,11 +77,37 @@ impl Op {
     }
 }
 
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put {
+                key,
+                value,
+                options,
+            } => f
+                .debug_struct("Put")
+                .field("key", key)
+                .field("value", &Outline(value.as_ref()))
+                .field("options", options)
+                .finish(),
+            Self::Del { key, hidden } => f
+                .debug_struct("Del")
+                .field("key", key)
+                .field("hidden", hidden)
+                .finish(),
+            Self::RemovePrefix { prefix, hidden } => f
+                .debug_struct("RemovePrefix")
+                .field("prefix", prefix)
+                .field("hidden", hidden)
+                .finish(),
+        }
+    }
+}
+
 /// Writes that become one append.
 ///
 /// A batch holds its trie's write lock: nothing else is written between what it reads and what it
 /// appends. Its lookups see its own writes. Dropping it appends nothing.
-#[derive(Debug)]
 pub struct Batch {
     shared: Arc<Shared>,
     /// Where the batch's first block goes.
@@ -362,6 +389,15 @@ impl Batch {
 
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader::with_pending(&self.shared, self.base, &self.nodes)
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("base", &self.base)
+            .field("len", &self.blocks.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -27,7 +27,11 @@ impl Cache {
         self.nodes.get(&seq).cloned()
     }
 
+    /// Remembers a node, unless it is larger than all that may be kept.
     pub(crate) fn insert(&mut self, node: &Arc<Stored>) {
+        if node.size() > self.max_bytes {
+            return;
+        }
         self.bytes += node.size();
         if let Some(replaced) = self.nodes.put(node.seq, Arc::clone(node)) {
             self.bytes -= replaced.size();
@@ -47,5 +51,56 @@ impl fmt::Debug for Cache {
             .field("nodes", &self.nodes.len())
             .field("bytes", &self.bytes)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::Links;
+    use crate::path::{Path, siphash};
+
+    fn node(seq: u64, value: usize) -> Arc<Stored> {
+        Arc::new(Stored {
+            seq,
+            path: Path::new("key", false, siphash),
+            value: Some(vec![0; value].into()),
+            flags: 0,
+            links: Links::default(),
+        })
+    }
+
+    fn held(cache: &Cache) -> Vec<u64> {
+        let mut held: Vec<_> = cache.nodes.iter().map(|(seq, _)| *seq).collect();
+        held.sort_unstable();
+        held
+    }
+
+    #[test]
+    fn nodes_used_least_recently_leave_first() {
+        let mut cache = Cache::new(3, usize::MAX);
+        for seq in 1..=3 {
+            cache.insert(&node(seq, 0));
+        }
+        assert!(cache.get(1).is_some());
+        cache.insert(&node(4, 0));
+        assert_eq!(held(&cache), [1, 3, 4]);
+        assert!(cache.get(2).is_none());
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut cache = Cache::new(100, node(0, 1000).size() * 3);
+        for seq in 1..=9 {
+            cache.insert(&node(seq, 1000));
+        }
+        assert_eq!(held(&cache), [7, 8, 9]);
+        // The same node again counts once; one that is too large for the cache is not kept.
+        cache.insert(&node(9, 1000));
+        assert_eq!(held(&cache), [7, 8, 9]);
+        cache.insert(&node(10, 100_000));
+        assert_eq!(held(&cache), [7, 8, 9]);
+        cache.insert(&node(11, 1500));
+        assert_eq!(held(&cache), [9, 11]);
     }
 }

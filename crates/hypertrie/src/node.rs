@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -6,7 +8,7 @@ use crate::path::{ComponentHash, DIGITS, Path, TERMINATOR, is_check, siphash};
 use crate::{NodeError, schema};
 
 /// One entry of a trie: a key and what was stored under it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Node {
     /// The block that holds the entry.
@@ -19,6 +21,33 @@ pub struct Node {
     pub flags: u64,
     /// Whether the key is in the hidden half of the trie.
     pub hidden: bool,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("seq", &self.seq)
+            .field("key", &self.key)
+            .field("value", &Outline(self.value.as_ref()))
+            .field("flags", &self.flags)
+            .field("hidden", &self.hidden)
+            .finish()
+    }
+}
+
+/// A value as far as it should show in logs: its first bytes, and how many there are.
+pub(crate) struct Outline<'a>(pub(crate) Option<&'a Bytes>);
+
+impl fmt::Debug for Outline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) if value.len() > SHOWN_BYTES => {
+                let shown = value.slice(..SHOWN_BYTES);
+                write!(f, "Some({shown:?}… of {} bytes)", value.len())
+            }
+            value => value.fmt(f),
+        }
+    }
 }
 
 /// A block decoded, as the trie's walks need it.
@@ -136,6 +165,9 @@ pub(crate) const MAX_LINKS_BYTES: usize = 65_536;
 
 /// User flags are computed with 32-bit signed integers in the reference, shifted by eight.
 pub(crate) const MAX_FLAGS: u64 = (1 << 23) - 1;
+
+/// How many bytes of a value `Debug` shows.
+const SHOWN_BYTES: usize = 16;
 
 const USER_FLAGS_SHIFT: u32 = 8;
 const HIDDEN: u64 = 1;
