@@ -60,5 +60,6 @@ mod window;
 pub use config::Config;
 pub use driver::{Summary, replicate};
 pub use error::ReplicationError;
+pub use hypercore_protocol::Role;
 pub use replicator::{Replicator, ReplicatorEvent};
 pub use source::{FeedSet, FeedSource};
