@@ -260,7 +260,7 @@ impl Reader {
             self.content.get(run.start + start / size).await?;
         }
         let byte = self.extent.byte_offset + start;
-        match self.scan(byte - self.extent.byte_offset).await? {
+        match self.content.seek(byte, run).await? {
             Some((block, offset)) => {
                 (self.next, self.skip, self.ahead) = (block, offset, block);
                 Ok(())
@@ -271,18 +271,6 @@ impl Reader {
                 found: start,
             })),
         }
-    }
-
-    /// The block with byte `start` of the file, and the byte's place in it.
-    async fn scan(&self, mut start: u64) -> Result<Option<(u64, u64)>, DriveError> {
-        for block in self.extent.blocks.clone() {
-            let size = self.content.get(block).await?.len() as u64;
-            if start < size {
-                return Ok(Some((block, start)));
-            }
-            start -= size;
-        }
-        Ok(None)
     }
 
     /// The next piece; `None` at the end.
