@@ -1,0 +1,327 @@
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use corestore::{Corestore, OpenError, Options};
+use hypercore_replication::{Config, Role, replicate};
+use hypercore_runtime::{Runtime, TcpListener, Tokio};
+use hypercore_storage::DiskDir;
+use tokio::time::Instant;
+
+use crate::disk::{Disk, Failure};
+use crate::error::Chain;
+use crate::network::{Carry, Network, Side, Standing, Target};
+use crate::running::{Announcement, Running};
+use crate::{NodeError, Root};
+
+/// A store, its drives and its connections. Clones are handles on the same node.
+///
+/// Must be opened, used and closed inside one tokio runtime. [`close`](Self::close) makes everything
+/// durable; when the last handle is dropped instead, the system writes when it likes.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) root: Root,
+    pub(crate) store: Corestore,
+    pub(crate) network: Network,
+    /// The first write to the store that failed.
+    pub(crate) failure: Failure,
+    runtime: Arc<dyn Runtime>,
+    place: Place,
+}
+
+/// What a node is opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// To write or to serve: it must hold the storage itself.
+    Hold,
+    /// To read for a moment. If another process holds the storage, a store beside it is used, and
+    /// that process is asked like any peer.
+    Read,
+    /// To read for long, a clone perhaps. As [`Read`](Self::Read) otherwise.
+    ReadLong,
+}
+
+/// Which store a node uses.
+#[derive(Debug)]
+enum Place {
+    /// The first one, which it holds, and says so until it is closed.
+    First(Mutex<Option<Announcement>>),
+    /// One beside it.
+    Beside,
+}
+
+/// A port that was taken, and on which nobody is answered yet.
+#[derive(Debug)]
+pub struct Port {
+    listener: TcpListener,
+}
+
+impl Node {
+    /// Opens the node below a storage root, creating what is missing.
+    pub async fn open(root: Root, access: Access) -> Result<Self, NodeError> {
+        let failure = Failure::new();
+        let (store, place) = match hold(&root, access, &failure).await {
+            Ok((store, announcement)) => (store, Place::First(Mutex::new(announcement))),
+            Err(NodeError::Locked { .. }) if access != Access::Hold => {
+                (beside(&root, &failure)?, Place::Beside)
+            }
+            Err(error) => return Err(error),
+        };
+        let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
+        let network = network(&runtime, &store);
+        let inner = Inner {
+            root,
+            store,
+            network,
+            failure,
+            runtime,
+            place,
+        };
+        inner.network.spawn(flush_now_and_then(inner.store.clone()));
+        if inner.is_beside() {
+            inner.network.dial(Target::Holder(inner.root.running()));
+        } else if access != Access::Hold {
+            inner.answer_readers().await;
+        }
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Takes a port, on which nobody is answered before [`serve`](Self::serve).
+    ///
+    /// Without an address it is [`DEFAULT_PORT`] on every interface, or any free port if that one is
+    /// taken.
+    pub async fn bind(&self, address: Option<SocketAddr>) -> Result<Port, NodeError> {
+        let runtime = &self.inner.runtime;
+        let wanted = address.unwrap_or((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT).into());
+        let listener = match runtime.listen_tcp(wanted).await {
+            Err(error) if address.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
+                runtime.listen_tcp((Ipv4Addr::UNSPECIFIED, 0).into()).await
+            }
+            listener => listener,
+        };
+        match listener {
+            Ok(listener) => Ok(Port { listener }),
+            Err(source) => Err(NodeError::Listen {
+                address: wanted,
+                source,
+            }),
+        }
+    }
+
+    /// Answers peers on a port from now on; every core of the store is served to whoever proves to
+    /// know its key. Returns the address.
+    pub fn serve(&self, port: Port) -> SocketAddr {
+        let address = port.listener.local_addr();
+        self.inner.network.serve(port.listener);
+        self.inner.announce(address);
+        address
+    }
+
+    /// Keeps a connection to `host:port` from now on, again whenever it ends.
+    pub fn dial(&self, peer: &str) {
+        self.inner.network.dial(Target::Address(peer.to_owned()));
+    }
+
+    /// Ends every connection, makes everything durable and lets go of the storage.
+    pub async fn close(&self) -> Result<(), NodeError> {
+        self.inner.network.close();
+        // Before the lock goes, or the next holder's file would be removed.
+        if let Place::First(announcement) = &self.inner.place {
+            announcement
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+        }
+        self.inner
+            .store
+            .close()
+            .map_err(|source| self.inner.storage_error(source))
+    }
+}
+
+impl Inner {
+    /// Whether another process holds the first store, so that this node reads beside it.
+    pub(crate) fn is_beside(&self) -> bool {
+        matches!(self.place, Place::Beside)
+    }
+
+    pub(crate) fn storage_error(&self, source: io::Error) -> NodeError {
+        NodeError::Storage {
+            root: self.root.path().to_owned(),
+            source,
+        }
+    }
+
+    /// Does some work, unless a write to the store fails meanwhile: then what the work waits for may
+    /// never be stored.
+    pub(crate) async fn unless_failed<T>(
+        &self,
+        work: impl Future<Output = Result<T, NodeError>>,
+    ) -> Result<T, NodeError> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            error = self.failure.noted() => Err(self.storage_error(error)),
+        }
+    }
+
+    /// How each target answers, in words.
+    pub(crate) fn tried(&self) -> Vec<String> {
+        let told = |(target, standing)| match standing {
+            Standing::Trying => format!("{target}: no answer yet"),
+            Standing::Connected => format!("{target}: connected, but it does not send this"),
+            Standing::Failed(error) => format!("{target}: {error}"),
+        };
+        self.network.targets().into_iter().map(told).collect()
+    }
+
+    /// Grows with everything that peers send for the cores that are open.
+    pub(crate) fn received(&self) -> u64 {
+        let feeds = self.store.open_feeds();
+        feeds
+            .iter()
+            .map(|feed| feed.stats().downloaded_blocks + feed.length())
+            .sum()
+    }
+
+    /// Answers processes on this machine that read beside us. Without it they only see less.
+    async fn answer_readers(&self) {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        if let Ok(listener) = self.runtime.listen_tcp(loopback).await {
+            self.announce(listener.local_addr());
+            self.network.serve(listener);
+        }
+    }
+
+    fn announce(&self, address: SocketAddr) {
+        if let Place::First(announcement) = &self.place
+            && let Some(announcement) =
+                &mut *announcement.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            announcement.answers_at(address);
+        }
+    }
+}
+
+/// Takes the first store. Waits a moment for a holder that is about to end.
+async fn hold(
+    root: &Root,
+    access: Access,
+    failure: &Failure,
+) -> Result<(Corestore, Option<Announcement>), NodeError> {
+    let latest = Instant::now() + HOLDER_PATIENCE;
+    loop {
+        match open(root.cores(), failure) {
+            Ok(store) => {
+                let stays = access != Access::Read;
+                return Ok((store, Announcement::new(root.running(), stays)));
+            }
+            Err(OpenError::Locked { holder }) => {
+                let running = Running::load(&root.running());
+                if running.is_some_and(|running| running.stays) || Instant::now() >= latest {
+                    let pid = holder.or(running.map(|running| running.pid));
+                    return Err(NodeError::Locked {
+                        root: root.path().to_owned(),
+                        pid,
+                    });
+                }
+                tokio::time::sleep(HOLDER_INTERVAL).await;
+            }
+            Err(error) => return Err(open_error(root, error)),
+        }
+    }
+}
+
+/// A store beside the first one that no other process uses.
+fn beside(root: &Root, failure: &Failure) -> Result<Corestore, NodeError> {
+    for number in 0..MAX_READERS {
+        match open(root.reader(number), failure) {
+            Err(OpenError::Locked { .. }) => {}
+            opened => return opened.map_err(|error| open_error(root, error)),
+        }
+    }
+    Err(NodeError::Locked {
+        root: root.path().to_owned(),
+        pid: None,
+    })
+}
+
+fn open(path: PathBuf, failure: &Failure) -> Result<Corestore, OpenError> {
+    let disk = Disk::new(Arc::new(DiskDir::new(path)), failure.clone());
+    Corestore::open(Arc::new(disk), Options::new())
+}
+
+fn open_error(root: &Root, error: OpenError) -> NodeError {
+    match error {
+        OpenError::Storage(source) => NodeError::Storage {
+            root: root.path().to_owned(),
+            source,
+        },
+        error => NodeError::Damaged(error.to_string()),
+    }
+}
+
+fn network(runtime: &Arc<dyn Runtime>, store: &Corestore) -> Network {
+    let source = store.source();
+    let for_each = runtime.clone();
+    let carry: Carry = Box::new(move |stream, side| {
+        let (source, runtime) = (source.clone(), for_each.clone());
+        let role = match side {
+            Side::Dialled => Role::Initiator,
+            Side::Accepted => Role::Responder,
+        };
+        Box::pin(async move {
+            let carried = replicate(stream, role, source, runtime, Config::default()).await;
+            carried
+                .map(|_| ())
+                .map_err(|error| Chain(&error).to_string())
+        })
+    });
+    Network::new(runtime.clone(), carry)
+}
+
+/// Makes what peers sent survive the end of the process, however it ends. What was appended here
+/// needs no such care: it is found again.
+async fn flush_now_and_then(store: Corestore) {
+    let received = || -> u64 {
+        let feeds = store.open_feeds();
+        feeds
+            .iter()
+            .map(|feed| feed.stats().downloaded_blocks)
+            .sum()
+    };
+    let mut flushed = received();
+    loop {
+        tokio::time::sleep(FLUSH_INTERVAL).await;
+        let now = received();
+        if now != flushed {
+            flushed = now;
+            let store = store.clone();
+            // An error is noted by the disk, and told to whoever waits.
+            let _ = tokio::task::spawn_blocking(move || store.flush()).await;
+        }
+    }
+}
+
+/// What is fetched again at most after the process was killed.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Where peers expect a node, unless told otherwise (the reference's swarm port).
+pub const DEFAULT_PORT: u16 = 49737;
+
+/// Processes that may read beside the holder at the same time.
+const MAX_READERS: u32 = 32;
+
+/// How long a holder that does not stay is waited for.
+const HOLDER_PATIENCE: Duration = Duration::from_secs(2);
+const HOLDER_INTERVAL: Duration = Duration::from_millis(25);

@@ -1,0 +1,257 @@
+use std::future::Future;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use hypercore::{Feed, FeedEvent};
+use hypercore_crypto::PublicKey;
+use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadStream, Stat};
+use tokio::time::{Instant, timeout_at};
+
+use crate::network::Standing;
+use crate::node::Inner;
+use crate::patience::patiently;
+use crate::{Node, NodeError};
+
+/// An open drive at one version, and the patience with which its peers are waited for.
+///
+/// Everything here is cancel-safe.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub(crate) inner: Arc<Inner>,
+    /// Follows the newest version.
+    pub(crate) drive: Drive,
+    /// What is looked at.
+    pub(crate) view: Drive,
+    pub(crate) patience: Duration,
+    freshness: Freshness,
+}
+
+/// How current the version is that a [`Session`] looks at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// The drive is ours, or the version was asked for: there is none that would be newer.
+    Certain,
+    /// Peers that have the drive were asked.
+    Asked,
+    /// No peer that has the drive was there, so this is what was fetched before.
+    Held,
+}
+
+impl Node {
+    /// Opens a drive at a version, or at the newest one that is to be had.
+    ///
+    /// Of a drive that is not ours, peers that have it are asked for news first. If there are none,
+    /// what is stored here is shown; if nothing is, [`NodeError::Nobody`] after `patience`, or at
+    /// once if nobody was to be asked.
+    pub async fn drive(
+        &self,
+        key: &[u8; 32],
+        version: Option<u64>,
+        patience: Duration,
+    ) -> Result<Session, NodeError> {
+        let key = PublicKey::from_bytes(*key);
+        let drive = Drive::open(&self.inner.store, &key, Options::new()).await?;
+        let held = drive.version();
+        let freshness = if drive.is_writable() || version.is_some_and(|wanted| wanted <= held) {
+            Freshness::Certain
+        } else {
+            self.inner.refresh(&drive, patience).await?
+        };
+        let newest = drive.version();
+        let version = version.unwrap_or(newest);
+        if version > newest {
+            return Err(NodeError::NoSuchVersion { version, newest });
+        }
+        let view = drive.checkout(version);
+        Ok(Session {
+            inner: self.inner.clone(),
+            drive,
+            view,
+            patience,
+            freshness,
+        })
+    }
+}
+
+impl Session {
+    /// The drive's key.
+    pub fn key(&self) -> PublicKey {
+        self.drive.key()
+    }
+
+    /// The version looked at.
+    pub fn version(&self) -> u64 {
+        self.view.version()
+    }
+
+    /// How current that is.
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// What is at a path, following symlinks.
+    pub async fn stat(&self, path: &str) -> Result<Stat, NodeError> {
+        self.wait("the entry", self.view.stat(path)).await
+    }
+
+    /// What is at a path, without following its last component.
+    pub async fn lstat(&self, path: &str) -> Result<Stat, NodeError> {
+        self.wait("the entry", self.view.lstat(path)).await
+    }
+
+    /// Lists a directory, or everything below it, in no particular order.
+    pub async fn read_dir(&self, path: &str, recursive: bool) -> Result<Entries<'_>, NodeError> {
+        let entries = self
+            .wait("the directory", self.view.read_dir(path, recursive))
+            .await?;
+        Ok(Entries {
+            session: self,
+            entries,
+        })
+    }
+
+    /// Reads a range of a file's bytes, cut to the file.
+    pub async fn read(&self, path: &str, range: Range<u64>) -> Result<Bytestream<'_>, NodeError> {
+        let bytes = self.wait("the file", self.view.read(path, range)).await?;
+        Ok(Bytestream {
+            session: self,
+            bytes,
+        })
+    }
+
+    /// Waits for a version newer than the one looked at, for as long as it takes, and looks at the
+    /// newest one from then on.
+    pub async fn follow(&mut self) -> Result<u64, NodeError> {
+        let newer = self.drive.metadata().wait_longer_than(self.version()).await;
+        newer.map_err(DriveError::from)?;
+        self.view = self.drive.snapshot();
+        self.freshness = Freshness::Asked;
+        Ok(self.version())
+    }
+
+    /// Does something that may need peers, for as long as they send something.
+    pub(crate) async fn wait<T, E: Into<NodeError>>(
+        &self,
+        wanted: &str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, NodeError> {
+        self.inner.wait(self.patience, wanted, work).await
+    }
+}
+
+/// The entries of a directory, one after the other.
+#[derive(Debug)]
+pub struct Entries<'s> {
+    session: &'s Session,
+    entries: ReadDir,
+}
+
+impl Entries<'_> {
+    /// The next entry; `None` at the end. After an error of one entry
+    /// ([`DriveError::BadEntry`]) the list goes on.
+    pub async fn next(&mut self) -> Result<Option<DirEntry>, NodeError> {
+        let next = async { self.entries.next().await.transpose() };
+        self.session.wait("the directory", next).await
+    }
+}
+
+/// The bytes of a file, one piece after the other.
+#[derive(Debug)]
+pub struct Bytestream<'s> {
+    session: &'s Session,
+    bytes: ReadStream,
+}
+
+impl Bytestream<'_> {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, NodeError> {
+        let next = async { self.bytes.next().await.transpose() };
+        self.session.wait("the file", next).await
+    }
+}
+
+impl Inner {
+    async fn wait<T, E: Into<NodeError>>(
+        &self,
+        patience: Duration,
+        wanted: &str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, NodeError> {
+        // Where nobody can come there is nobody to wait for; what is stored takes no time.
+        let patience = if self.network.targets().is_empty() {
+            LOCAL_PATIENCE
+        } else {
+            patience
+        };
+        let work = patiently(patience, || self.received(), work);
+        let work = async {
+            match work.await {
+                Some(done) => done.map_err(E::into),
+                None => Err(NodeError::Stalled {
+                    wanted: wanted.to_owned(),
+                    tried: self.tried(),
+                    waited: patience,
+                }),
+            }
+        };
+        self.unless_failed(work).await
+    }
+
+    /// Asks the peers that have the drive for its newest version.
+    async fn refresh(&self, drive: &Drive, patience: Duration) -> Result<Freshness, NodeError> {
+        let deadline = Instant::now() + patience;
+        let metadata = drive.metadata();
+        let _ = timeout_at(deadline, self.peer_of(metadata)).await;
+        if metadata.peers() == 0 {
+            return if metadata.length() > 0 {
+                Ok(Freshness::Held)
+            } else {
+                Err(NodeError::Nobody {
+                    tried: self.tried(),
+                    waited: patience,
+                })
+            };
+        }
+        let updated = timeout_at(deadline, drive.update()).await;
+        updated.unwrap_or(Ok(false))?;
+        if metadata.length() == 0 {
+            // The peer has it open and nothing of it yet; another may have more.
+            let longer = timeout_at(deadline, metadata.wait_longer_than(0)).await;
+            longer.unwrap_or(Ok(0)).map_err(DriveError::from)?;
+        }
+        if metadata.length() == 0 {
+            return Err(NodeError::Nobody {
+                tried: self.tried(),
+                waited: patience,
+            });
+        }
+        Ok(Freshness::Asked)
+    }
+
+    /// Waits until a peer has the log open, or until it is clear that none will: nobody is to be
+    /// asked, or nobody answers and something is stored here.
+    async fn peer_of(&self, feed: &Feed) {
+        let mut events = feed.events();
+        let mut changes = self.network.changes();
+        loop {
+            changes.mark_unchanged();
+            let targets = self.network.targets();
+            let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
+            let hopeless = targets.iter().all(|(_, standing)| failed(standing));
+            if feed.peers() > 0 || targets.is_empty() || (hopeless && feed.length() > 0) {
+                return;
+            }
+            tokio::select! {
+                event = events.next() => if matches!(event, None | Some(FeedEvent::Closed)) { return },
+                _ = changes.changed() => {}
+            }
+        }
+    }
+}
+
+/// Patience where no peer is to be asked.
+const LOCAL_PATIENCE: Duration = Duration::from_millis(200);
