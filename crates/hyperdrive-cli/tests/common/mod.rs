@@ -3,14 +3,22 @@
 //! Nothing here sleeps. A test waits for a line, for the end of a process, or fails after
 //! [`DEADLINE`] with everything that the process has printed.
 
-#![allow(dead_code)] // every test file compiles this module, and uses a part of it
+#![allow(dead_code, unused_imports, clippy::unwrap_used)] // every test file compiles this module, and uses a part of it
 
-use std::ffi::OsStr;
+mod proxy;
+mod tree;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub(crate) use proxy::Proxy;
+pub(crate) use tree::{Thing, noise, sample, tree, write};
 
 /// How long a single wait may take before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -30,6 +38,12 @@ impl Ended {
     /// Standard output as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.stdout.clone()).expect("standard output is UTF-8")
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).expect("standard output is JSON")
     }
 
     /// Fails the test unless the process ended with this status.
@@ -190,6 +204,17 @@ impl Background {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// Asks the process to end, as Ctrl-C does where there are signals.
+    pub(crate) fn interrupt(&self) {
+        #[cfg(unix)]
+        self.signal("INT");
+        #[cfg(not(unix))]
+        Command::new("taskkill")
+            .args(["/F", "/PID", &self.pid().to_string()])
+            .status()
+            .expect("taskkill runs");
+    }
+
     /// Ends the process without a chance to clean up.
     pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
@@ -249,6 +274,82 @@ impl Drop for Background {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A place for the storage and the folders of one test.
+pub(crate) struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self { dir }
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// An empty folder in it.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).expect("a folder");
+        path
+    }
+
+    /// Starts `hyperdrive share` on a free loopback port, with the storage of this name.
+    #[track_caller]
+    pub(crate) fn share(&self, storage: &str, folder: &str) -> Sharing {
+        self.share_with(storage, folder, &[])
+    }
+
+    /// As [`share`](Self::share), with more arguments.
+    #[track_caller]
+    pub(crate) fn share_with(&self, storage: &str, folder: &str, more: &[&str]) -> Sharing {
+        let mut args = vec!["share".into(), self.path(folder).into_os_string()];
+        args.extend(["--listen", "127.0.0.1:0", "--storage"].map(OsString::from));
+        args.push(self.path(storage).into_os_string());
+        args.extend(more.iter().map(OsString::from));
+        let mut process = Background::start(args);
+        let address = process.address();
+        let link = process.stdout_line();
+        Sharing {
+            process,
+            link,
+            address,
+        }
+    }
+
+    /// Runs a command to its end, with the storage of this name.
+    #[track_caller]
+    pub(crate) fn run(&self, storage: &str, args: &[&str]) -> Ended {
+        Background::spawn(self.command(storage, args)).end()
+    }
+
+    /// Starts a command in the background, with the storage of this name.
+    #[track_caller]
+    pub(crate) fn start(&self, storage: &str, args: &[&str]) -> Background {
+        Background::spawn(self.command(storage, args))
+    }
+
+    /// A command with the storage of this name, in this place's folder.
+    pub(crate) fn command(&self, storage: &str, args: &[&str]) -> Command {
+        let mut command = command(args);
+        command
+            .arg("--storage")
+            .arg(self.path(storage))
+            .current_dir(self.dir.path());
+        command
+    }
+}
+
+/// A running `hyperdrive share`.
+pub(crate) struct Sharing {
+    pub(crate) process: Background,
+    pub(crate) link: String,
+    pub(crate) address: String,
 }
 
 /// Reads everything from a reader, for pipes that a test opens itself.

@@ -1,0 +1,79 @@
+use std::path::{Path, PathBuf};
+
+use crate::args::{Clone, Global};
+use crate::client::{Client, Exported, Session};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{count, printable, size};
+use crate::progress::Progress;
+use crate::signals::Signals;
+
+pub(crate) async fn run(
+    args: Clone,
+    global: Global,
+    mut signals: Signals,
+) -> Result<Exit, Failure> {
+    if args.live && args.link.link.version().is_some() {
+        let failure = Failure::new(
+            Exit::Usage,
+            "a version never changes, so --live has nothing to follow",
+        );
+        return Err(failure.hint("leave out either --live or the +VERSION of the link"));
+    }
+    let client = Client::reader(&global, &args.reach.peers, true).await?;
+    let cloned = signals.unless_asked(clone(&client, &args)).await;
+    client.end(cloned).await
+}
+
+async fn clone(client: &Client, args: &Clone) -> Result<Exit, Failure> {
+    let mut session = client.open(&args.link.link, args.reach.timeout).await?;
+    let folder = match &args.folder {
+        Some(folder) => folder.clone(),
+        None => PathBuf::from(&session.key()[..8]),
+    };
+    let mut exit = export(&session, args, &folder).await?;
+    if !args.live {
+        return Ok(exit);
+    }
+    loop {
+        session.newer().await?;
+        exit = export(&session, args, &folder)
+            .await
+            .or_else(|failure| match failure.exit() {
+                // Nobody there for a while is what following means; the next version may succeed.
+                Exit::TryAgain => {
+                    eprintln!("hyperdrive: {failure}");
+                    Ok(exit)
+                }
+                _ => Err(failure),
+            })?;
+    }
+}
+
+async fn export(session: &Session, args: &Clone, folder: &Path) -> Result<Exit, Failure> {
+    let progress = Progress::new("fetching", "file");
+    let exported = session.export(folder, args.force, &progress).await?;
+    drop(progress);
+    for warning in &exported.warnings {
+        eprintln!("warning: {}", printable(warning));
+    }
+    let Exported {
+        version,
+        files,
+        bytes,
+        unchanged,
+        removed,
+        ..
+    } = exported;
+    let written = format!("{} written ({})", count(files, "file"), size(bytes));
+    let folder = folder.display().to_string();
+    eprintln!(
+        "version {version} in {}: {written}, {removed} removed, {unchanged} unchanged",
+        printable(&folder)
+    );
+    Ok(if exported.warnings.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Partial
+    })
+}

@@ -1,0 +1,78 @@
+use crate::args::{Global, Share};
+use crate::client::{self, Client, FolderWatch, Imported};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Output, count, printable, size};
+use crate::progress::Progress;
+use crate::signals::Signals;
+
+pub(crate) async fn run(
+    args: Share,
+    global: Global,
+    mut signals: Signals,
+) -> Result<Exit, Failure> {
+    client::shareable(&global, &args.folder)?;
+    let client = Client::holder(&global).await?;
+    let shared = signals.unless_asked(share(&client, &args)).await;
+    client.end(shared).await
+}
+
+/// Shares until the signals end it.
+async fn share(client: &Client, args: &Share) -> Result<Exit, Failure> {
+    // The port is taken first: an import may be long, and a port that is not to be had is not worth
+    // waiting for. Nobody is answered on it until the import is complete.
+    let port = client.bind(args.listen.listen).await?;
+    // Watched from before the import, so that nothing is missed between the two.
+    let mut watch = if args.watch {
+        Some(client.watch(&args.folder)?)
+    } else {
+        None
+    };
+    let imported = import(client, args).await?;
+    report(&imported);
+    eprintln!("listening on {}", client.serve(port));
+    let mut out = Output::stdout();
+    out.line(&imported.link)?;
+    out.finish()?;
+    match &mut watch {
+        Some(watch) => follow(client, args, watch).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn follow(client: &Client, args: &Share, watch: &mut FolderWatch) -> Result<Exit, Failure> {
+    loop {
+        watch.changed().await;
+        match import(client, args).await {
+            Ok(imported) => report(&imported),
+            // A folder that is away for a moment, or a file that nobody may read, must not take
+            // down what is being served.
+            Err(failure) => {
+                eprintln!("hyperdrive: {failure}; still serving what was shared before")
+            }
+        }
+    }
+}
+
+async fn import(client: &Client, args: &Share) -> Result<Imported, Failure> {
+    let progress = Progress::new("importing", "file");
+    client.import(&args.folder, &progress).await
+}
+
+fn report(imported: &Imported) {
+    for warning in &imported.warnings {
+        eprintln!("warning: {}", printable(warning));
+    }
+    let Imported {
+        files,
+        bytes,
+        unchanged,
+        removed,
+        ..
+    } = *imported;
+    eprintln!(
+        "{} written ({}), {removed} removed, {unchanged} unchanged",
+        count(files, "file"),
+        size(bytes)
+    );
+}
