@@ -51,6 +51,8 @@ pub struct Hypercore {
     poisoned: bool,
     /// Whether the author was found to have signed two different logs.
     frozen: bool,
+    /// The length that was signed once, when part of what was signed is lost.
+    lost: Option<u64>,
     _lock: Option<Lock>,
 }
 
@@ -84,6 +86,7 @@ impl Hypercore {
             is_static: false,
             poisoned: false,
             frozen: false,
+            lost: None,
             _lock: lock,
         };
         log.load()?;

@@ -17,7 +17,7 @@ mod pages;
 mod signatures;
 
 pub(crate) use blocks::BlockFile;
-pub(crate) use nodes::{NodeFile, NodeReader};
+pub(crate) use nodes::NodeFile;
 pub(crate) use pages::PageFile;
 pub(crate) use signatures::SignatureFile;
 

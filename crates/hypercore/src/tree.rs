@@ -6,7 +6,7 @@ mod held;
 mod prove;
 mod remote;
 
-pub(crate) use builder::{Growth, grow};
+pub(crate) use builder::{Growth, grow, grow_leaves};
 pub(crate) use digest::digest;
 pub(crate) use held::{length, verified_by};
 pub(crate) use prove::{Route, route};

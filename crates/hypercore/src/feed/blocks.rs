@@ -145,6 +145,7 @@ impl BlockSet {
     }
 
     /// Whether there is no member.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.full.is_empty() && self.partial.is_empty()
     }

@@ -20,6 +20,12 @@ impl Hypercore {
         if self.frozen {
             return Err(AppendError::Frozen);
         }
+        if let Some(signed) = self.lost.filter(|signed| *signed > first) {
+            return Err(AppendError::Fork {
+                length: first,
+                signed,
+            });
+        }
         if self.poisoned {
             return Err(AppendError::Poisoned);
         }

@@ -98,7 +98,7 @@ impl Search<'_> {
     /// Uses the largest held node at the left end to make the range smaller.
     fn cut_left(&mut self) -> Result<bool, ReadError> {
         let start = self.blocks.start;
-        let at = move |depth| (start % (1_u64 << depth) == 0).then(|| start >> depth);
+        let at = move |depth| start.is_multiple_of(1_u64 << depth).then(|| start >> depth);
         let Some((node, size)) = self.largest(at)? else {
             return Ok(false);
         };
@@ -116,7 +116,10 @@ impl Search<'_> {
     /// As [`Self::cut_left`] at the right end.
     fn cut_right(&mut self) -> Result<bool, ReadError> {
         let end = self.blocks.end;
-        let at = |depth| (end % (1_u64 << depth) == 0).then(|| (end >> depth) - 1);
+        let at = |depth| {
+            end.is_multiple_of(1_u64 << depth)
+                .then(|| (end >> depth) - 1)
+        };
         let Some((node, size)) = self.largest(at)? else {
             return Ok(false);
         };

@@ -65,13 +65,6 @@ impl NodeFile {
         Ok(())
     }
 
-    /// How many nodes the file has room for.
-    pub(crate) fn capacity(&self) -> u64 {
-        self.bytes
-            .saturating_sub(ENTRIES)
-            .div_ceil(ENTRY_BYTES as u64)
-    }
-
     /// Access for several reads in a row.
     pub(crate) fn reader(&self) -> NodeReader<'_> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);

@@ -58,16 +58,6 @@ impl SignatureFile {
         Ok(())
     }
 
-    /// Forgets the signatures of all lengths above `length`.
-    pub(crate) fn truncate(&mut self, length: u64) -> io::Result<()> {
-        let bytes = place(length + 1);
-        if bytes < self.bytes {
-            self.file.truncate(bytes)?;
-            self.bytes = bytes;
-        }
-        Ok(())
-    }
-
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }

@@ -22,7 +22,7 @@ pub(crate) fn grow<'a>(roots: &[Node], blocks: impl Iterator<Item = &'a [u8]>) -
     )
 }
 
-fn grow_leaves(roots: &[Node], leaves: impl Iterator<Item = (Hash, u64)>) -> Growth {
+pub(crate) fn grow_leaves(roots: &[Node], leaves: impl Iterator<Item = (Hash, u64)>) -> Growth {
     let roots = roots.iter().copied().map(Arc::new).collect();
     let mut stream = MerkleTreeStream::new(Hashing, roots);
     let mut nodes = Vec::with_capacity(2 * leaves.size_hint().0);
