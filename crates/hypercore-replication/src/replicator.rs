@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use hypercore::{Answer, Feed};
+use hypercore::{Answer, Feed, HintBudget};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypercore_protocol as wire;
 use hypercore_protocol::{Channel, Connection, Event, Message, Role, Secrets, Timestamp};
@@ -28,6 +28,8 @@ pub struct Replicator {
     peers: BTreeMap<Channel, Peer>,
     channels: HashMap<DiscoveryKey, Channel>,
     doorbell: Arc<Doorbell>,
+    /// What the remote may make us remember of its blocks.
+    hints: HintBudget,
     queue: Queue,
     events: VecDeque<ReplicatorEvent>,
     /// Peers that got messages since they last decided what to send.
@@ -87,6 +89,7 @@ impl Replicator {
             peers: BTreeMap::new(),
             channels: HashMap::new(),
             doorbell: Arc::default(),
+            hints: HintBudget::default(),
             queue: Queue::default(),
             events: VecDeque::new(),
             touched: BTreeSet::new(),
@@ -159,7 +162,9 @@ impl Replicator {
             return;
         };
         self.channels.insert(feed.discovery_key(), channel);
-        let mut peer = Peer::new(feed.join(self.doorbell.button(channel)), &self.config);
+        let log = feed.join(self.doorbell.button(channel));
+        log.share_hint_budget(&self.hints);
+        let mut peer = Peer::new(log, &self.config);
         if self.connected {
             peer.expect_answer(now, &self.config);
         }

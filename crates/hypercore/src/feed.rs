@@ -26,6 +26,7 @@ pub use events::{Events, FeedEvent};
 pub use peer::{Answer, Changes, DataError, Peer, Received};
 pub use plan::{Request, RequestLimits};
 pub use shared::AvailableHold;
+pub use supply::HintBudget;
 pub use swarm::Stats;
 
 use demand::{Seeking, Selected};

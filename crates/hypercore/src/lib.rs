@@ -34,8 +34,8 @@ mod tree;
 pub use audit::Audit;
 pub use error::{AppendError, OpenError, ReadError};
 pub use feed::{
-    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, Peer, Received,
-    Request, RequestLimits, Stats,
+    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, HintBudget, Peer,
+    Received, Request, RequestLimits, Stats,
 };
 pub use hypercore::{Hypercore, Seek};
 pub use index::{NodeIndex, Roots, roots};

@@ -1,5 +1,7 @@
 //! A `Feed` on its own, without any peer.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use futures_lite::{FutureExt, StreamExt, future};

@@ -4,15 +4,27 @@ use std::ops::Range;
 /// A set of blocks that a peer chooses the members of.
 ///
 /// Runs of whole pages cost one entry however long they are, every other page with a member costs
-/// one kibibyte. What a peer may make it hold is bounded: blocks at or above
-/// [`BlockSet::END`] are never members, and once [`MAX_PAGES`] pages are in use, blocks of further
-/// ones are not taken in. Losing members is harmless, since the set is only ever a hint.
-#[derive(Clone, Debug, Default)]
+/// an entry of one kibibyte. What a peer may make it hold is bounded: blocks at or above
+/// [`BlockSet::END`] are never members, and once there are as many entries as the limit allows,
+/// blocks that need further ones are not taken in. Losing members is harmless, since the set is
+/// only ever a hint.
+#[derive(Clone, Debug)]
 pub(crate) struct BlockSet {
     /// Pages of which every block is a member: first page → page after the last. Runs never touch.
     full: BTreeMap<u64, u64>,
     /// Pages with some members. Never empty, never full, never also in `full`.
     partial: BTreeMap<u64, Box<Page>>,
+    limit: usize,
+}
+
+impl Default for BlockSet {
+    fn default() -> Self {
+        Self {
+            full: BTreeMap::new(),
+            partial: BTreeMap::new(),
+            limit: MAX_ENTRIES,
+        }
+    }
 }
 
 /// Blocks of one page: as many as a page of the stored bitfield has, and the unit that Have
@@ -21,8 +33,8 @@ const PAGE_BLOCKS: u64 = 8192;
 const PAGE_WORDS: usize = 128;
 const END_PAGE: u64 = BlockSet::END / PAGE_BLOCKS;
 
-/// Most partial pages (1 KiB each) and most runs of full pages in one set.
-const MAX_PAGES: usize = 4096;
+/// Most entries in one set.
+const MAX_ENTRIES: usize = 4096;
 
 #[derive(Clone, Debug)]
 struct Page {
@@ -34,6 +46,16 @@ struct Page {
 impl BlockSet {
     /// No block at or above this one is ever a member.
     pub(crate) const END: u64 = 1 << 40;
+
+    /// Lets the set have so many entries at most; those that it has stay.
+    pub(crate) fn set_limit(&mut self, entries: usize) {
+        self.limit = entries.min(MAX_ENTRIES);
+    }
+
+    /// How many entries the set has.
+    pub(crate) fn entries(&self) -> usize {
+        self.full.len() + self.partial.len()
+    }
 
     /// Adds a range, clamped to [`BlockSet::END`].
     pub(crate) fn insert(&mut self, range: Range<u64>) {
@@ -144,12 +166,6 @@ impl BlockSet {
         full.max(partial)
     }
 
-    /// Whether there is no member.
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.full.is_empty() && self.partial.is_empty()
-    }
-
     /// The maximal runs of members, in order.
     pub(crate) fn runs(&self) -> impl Iterator<Item = Range<u64>> {
         let mut from = 0;
@@ -158,6 +174,10 @@ impl BlockSet {
             from = self.next_absent(start);
             Some(start..from)
         })
+    }
+
+    fn has_room(&self) -> bool {
+        self.entries() < self.limit
     }
 
     fn is_full(&self, page: u64) -> bool {
@@ -179,7 +199,7 @@ impl BlockSet {
             }
         } else if part == (0..PAGE_BLOCKS) {
             self.insert_full(page..page + 1);
-        } else if self.partial.len() < MAX_PAGES {
+        } else if self.has_room() {
             let mut bits = Box::new(Page::EMPTY);
             bits.insert(part);
             self.partial.insert(page, bits);
@@ -194,7 +214,7 @@ impl BlockSet {
             }
         } else if self.is_full(page) {
             self.remove_full(&(page..page + 1));
-            if part != (0..PAGE_BLOCKS) && self.partial.len() < MAX_PAGES {
+            if part != (0..PAGE_BLOCKS) && self.has_room() {
                 let mut bits = Box::new(Page::FULL);
                 bits.remove(part);
                 self.partial.insert(page, bits);
@@ -225,7 +245,7 @@ impl BlockSet {
         self.remove_full(&(page..page + 1));
         if bits.count == PAGE_BLOCKS {
             self.insert_full(page..page + 1);
-        } else if self.partial.len() < MAX_PAGES {
+        } else if self.has_room() {
             self.partial.insert(page, bits);
         }
     }
@@ -247,7 +267,7 @@ impl BlockSet {
             self.full.remove(&first);
             end = end.max(last);
         }
-        if self.full.len() < MAX_PAGES {
+        if self.has_room() {
             self.full.insert(start, end);
         }
     }
@@ -257,7 +277,7 @@ impl BlockSet {
             && last > pages.start
         {
             self.full.insert(first, pages.start);
-            if last > pages.end && self.full.len() < MAX_PAGES {
+            if last > pages.end && self.has_room() {
                 self.full.insert(pages.end, last);
             }
         }
@@ -430,7 +450,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(set.length(), model.last().map_or(0, |&last| last + 1));
-                prop_assert_eq!(set.is_empty(), model.is_empty());
+                prop_assert_eq!(set.entries() == 0, model.is_empty());
                 let members: Vec<u64> = set.runs().flatten().collect();
                 prop_assert!(members.iter().eq(model.iter()));
                 for block in [0, 63, 64, 8191, 8192, 8193, 16383, 30_000] {
@@ -448,7 +468,7 @@ mod tests {
         assert_eq!(set.length(), BlockSet::END);
         assert_eq!((set.full.len(), set.partial.len()), (1, 1));
         set.remove(0..u64::MAX);
-        assert!(set.is_empty());
+        assert_eq!(set.entries(), 0);
     }
 
     #[test]
@@ -456,20 +476,20 @@ mod tests {
         let mut set = BlockSet::default();
         set.insert(BlockSet::END..BlockSet::END + 1);
         set.assign(BlockSet::END, &[0xff; 8]);
-        assert!(set.is_empty());
+        assert_eq!(set.entries(), 0);
     }
 
     #[test]
     fn scattered_blocks_are_bounded() {
         let mut set = BlockSet::default();
-        for page in 0..2 * MAX_PAGES as u64 {
+        for page in 0..2 * MAX_ENTRIES as u64 {
             set.insert(page * PAGE_BLOCKS + 1..page * PAGE_BLOCKS + 2);
         }
-        assert_eq!(set.partial.len(), MAX_PAGES);
+        assert_eq!(set.partial.len(), MAX_ENTRIES);
         let mut runs = BlockSet::default();
-        for page in 0..2 * MAX_PAGES as u64 {
+        for page in 0..2 * MAX_ENTRIES as u64 {
             runs.insert(2 * page * PAGE_BLOCKS..(2 * page + 1) * PAGE_BLOCKS);
         }
-        assert_eq!(runs.full.len(), MAX_PAGES);
+        assert_eq!(runs.full.len(), MAX_ENTRIES);
     }
 }

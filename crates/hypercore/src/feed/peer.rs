@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::Feed;
 use super::events::FeedEvent;
 use super::plan::{Request, RequestLimits};
-use super::supply::Key;
+use super::supply::{HintBudget, Key};
 use super::swarm::{PeerId, REGION_BLOCKS};
 use crate::{Hypercore, Proof, PutError, ReadError, RemoteTree, Seek};
 
@@ -99,6 +99,14 @@ impl Peer {
         &self.feed
     }
 
+    /// Bounds what is remembered of what the remote says to have, together with what it says of
+    /// other logs. Without this call each log has a budget of its own.
+    pub fn share_hint_budget(&self, budget: &HintBudget) {
+        if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
+            supply.set_budget(budget);
+        }
+    }
+
     /// The remote has opened the log too.
     pub fn handle_open(&self) {
         let mut woken = Vec::new();
@@ -121,7 +129,7 @@ impl Peer {
             let Some(supply) = swarm.peers.get_mut(&self.id) else {
                 return;
             };
-            supply.blocks.insert(blocks.clone());
+            supply.learn(|known| known.insert(blocks.clone()));
             supply.announce.remove(blocks);
             supply.revisit();
         }
@@ -139,7 +147,7 @@ impl Peer {
             let Some(supply) = swarm.peers.get_mut(&self.id) else {
                 return;
             };
-            supply.blocks.assign(start, bits);
+            supply.learn(|known| known.assign(start, bits));
             supply.revisit();
         }
         self.feed.shared.changed();

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::blocks::BlockSet;
@@ -20,6 +22,8 @@ pub(super) struct Supply {
     pub(super) subscribed: bool,
     /// Blocks that the peer says it has. Only ever a hint.
     pub(super) blocks: BlockSet,
+    /// What the peer may make us remember of them.
+    budget: HintBudget,
     /// Regions whose blocks we asked the peer to tell.
     pub(super) regions: BTreeSet<u64>,
     /// Those of them that it did not answer yet.
@@ -61,6 +65,7 @@ impl Supply {
             uploading: true,
             subscribed: false,
             blocks: BlockSet::default(),
+            budget: HintBudget::default(),
             regions: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             inflight: BTreeMap::new(),
@@ -98,7 +103,71 @@ impl Supply {
         }
     }
 
+    /// Changes what the peer is believed to have, as far as the budget allows.
+    pub(super) fn learn(&mut self, change: impl FnOnce(&mut BlockSet)) {
+        let before = self.blocks.entries();
+        self.blocks
+            .set_limit(before.saturating_add(self.budget.left()));
+        change(&mut self.blocks);
+        self.budget.charge(before, self.blocks.entries());
+    }
+
     pub(super) fn forget(&mut self, blocks: Range<u64>) {
-        self.blocks.remove(blocks);
+        self.learn(|known| known.remove(blocks));
+    }
+
+    /// From now on shares a budget with others.
+    pub(super) fn set_budget(&mut self, budget: &HintBudget) {
+        let entries = self.blocks.entries();
+        self.budget.charge(entries, 0);
+        self.budget = budget.clone();
+        self.budget.charge(0, entries);
+    }
+}
+
+impl Drop for Supply {
+    fn drop(&mut self) {
+        self.budget.charge(self.blocks.entries(), 0);
+    }
+}
+
+/// How much one remote may make us remember of what it says to have, in all logs together.
+///
+/// A log whose blocks are all there, or none, takes next to nothing; one with scattered blocks a
+/// kibibyte for every 8192. When the budget is used up, further hints are not taken in. Clones
+/// share the budget.
+#[derive(Clone, Debug)]
+pub struct HintBudget {
+    entries: usize,
+    used: Arc<AtomicUsize>,
+}
+
+impl HintBudget {
+    /// A budget of so many kibibytes.
+    pub fn new(kibibytes: usize) -> Self {
+        Self {
+            entries: kibibytes,
+            used: Arc::default(),
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.entries
+            .saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
+    fn charge(&self, before: usize, after: usize) {
+        if after >= before {
+            self.used.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.used.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for HintBudget {
+    /// 16 MiB.
+    fn default() -> Self {
+        Self::new(16 << 10)
     }
 }

@@ -60,6 +60,7 @@ impl Swarm {
             for key in supply.inflight.keys() {
                 self.unreserve(id, *key);
             }
+            self.revisit_all();
             self.ring_all();
         }
     }
