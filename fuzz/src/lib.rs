@@ -9,6 +9,7 @@
 //! ([`seed`]); inputs that once broke something stay in it under the name `regression-…`.
 #![forbid(unsafe_code)]
 
+mod encode;
 mod input;
 pub mod mutate;
 pub mod seed;
@@ -21,10 +22,13 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
+    ("bitfield", targets::bitfield),
     ("frames", targets::frames),
     ("handshake", targets::handshake),
     ("link", targets::link),
     ("messages", targets::messages),
+    ("proof", targets::proof),
+    ("replication", targets::replication),
     ("session", targets::session),
     ("stat", targets::stat),
     ("storage", targets::storage),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use testkit::vectors::{Value, bytes, load, number};
 
+use crate::encode::varint;
 use crate::targets;
 
 /// A seed: the target, the file's name, its content.
@@ -13,14 +14,12 @@ pub type Seed = (&'static str, String, Vec<u8>);
 /// All seeds, the same in every run.
 pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    wire(
-        &vectors("hypercore-protocol/tests/vectors/protocol.json"),
-        &mut seeds,
-    );
-    log(
-        &vectors("hypercore/tests/vectors/hypercore.json"),
-        &mut seeds,
-    );
+    let protocol = vectors("hypercore-protocol/tests/vectors/protocol.json");
+    wire(&protocol, &mut seeds);
+    replication(&protocol, &mut seeds);
+    let logs = vectors("hypercore/tests/vectors/hypercore.json");
+    log(&logs, &mut seeds);
+    proofs(&logs, &mut seeds);
     trie(
         &vectors("hypertrie/tests/vectors/hypertrie.json"),
         &mut seeds,
@@ -115,6 +114,103 @@ fn log(vectors: &Value, seeds: &mut Vec<Seed>) {
     }
 }
 
+/// Rejected and accepted proofs, and whole downloads, as the messages that carry them.
+fn proofs(vectors: &Value, seeds: &mut Vec<Seed>) {
+    for (i, vector) in list(&vectors["tampered"]).enumerate() {
+        let prior = vector["priorPut"]
+            .as_u64()
+            .map(|index| piece(&[low_byte(index), 0]));
+        let input = [prior.unwrap_or_default(), piece(&data(vector))].concat();
+        seeds.push(("proof", format!("tampered-{i:02}"), input));
+    }
+    for run in list(&vectors["readerRuns"]) {
+        let steps: Vec<Vec<u8>> = list(&run["steps"]).map(|step| piece(&data(step))).collect();
+        seeds.push((
+            "proof",
+            format!("run-{}", text(&run["name"])),
+            steps.concat(),
+        ));
+        // The same blocks, asked of the writer.
+        let asked = list(&run["steps"]).map(|step| {
+            piece(&[
+                low_byte(number(&step["index"])),
+                u8::from(step["hash"] == true),
+            ])
+        });
+        let asked: Vec<Vec<u8>> = asked.collect();
+        seeds.push((
+            "proof",
+            format!("asked-{}", text(&run["name"])),
+            asked.concat(),
+        ));
+    }
+    let rle = &vectors["bitfieldRle"];
+    for (i, vector) in list(&rle["encode"]).chain(list(&rle["decode"])).enumerate() {
+        let input = [vec![1, 0], bytes(&vector["encoded"])].concat();
+        if input.len() < 4096 {
+            seeds.push(("bitfield", format!("{i:02}"), input));
+        }
+    }
+}
+
+/// The body of the `Data` message that carries a vector's block and proof.
+fn data(vector: &Value) -> Vec<u8> {
+    let index = number(&vector["index"]);
+    let value = match vector.get("value") {
+        Some(value) if value.is_null() => None,
+        Some(value) => Some(bytes(value)),
+        None => (vector["hash"] != true).then(|| targets::log_block(index)),
+    };
+    let mut body = vec![0x08];
+    varint(&mut body, index);
+    let mut field = |key: u8, content: &[u8]| {
+        body.push(key);
+        varint(&mut body, content.len() as u64);
+        body.extend_from_slice(content);
+    };
+    if let Some(value) = value {
+        field(0x12, &value);
+    }
+    for node in list(&vector["nodes"]) {
+        let mut inner = vec![0x08];
+        varint(&mut inner, number(&node["index"]));
+        inner.extend_from_slice(&[0x12, 32]);
+        inner.extend_from_slice(&bytes(&node["hash"]));
+        inner.push(0x18);
+        varint(&mut inner, number(&node["size"]));
+        field(0x1a, &inner);
+    }
+    if !vector["signature"].is_null() {
+        field(0x22, &bytes(&vector["signature"]));
+    }
+    body
+}
+
+/// A peer's side of a live session, step by step, to a reader of ours and to a writer of ours.
+fn replication(vectors: &Value, seeds: &mut Vec<Seed>) {
+    for (side, we_write) in [("initiator", 0), ("responder", 1)] {
+        let mut input = vec![we_write | 2, 5, 0, 33];
+        for frame in list(&vectors["replication_live_plain"]["frames"]) {
+            // Channel 1 has headers of one byte, which stand behind lengths of one or two.
+            let plain = frame.get("plain").map(bytes).unwrap_or_default();
+            let header = 1 + usize::from(plain.first().is_some_and(|byte| *byte >= 0x80));
+            if frame["from"] == side && plain.get(header).is_some_and(|byte| *byte > 0x10) {
+                input.extend_from_slice(&[0, plain[header] & 0xf]);
+                input.extend(piece(&plain[header + 1..]));
+            }
+        }
+        seeds.push(("replication", format!("live-{side}"), input));
+    }
+    // A reader that gets honest answers: it wants, hears what there is, is answered, waits.
+    let have = [0, 3, 0, 10, 8, 0, 0x10, 0x80, 0x80, 0x40, 0x1a, 2, 2, 0xf8];
+    let answers = [3, 7, 3, 7, 4, 15, 3, 7, 7];
+    let download = [&[2, 5, 0, 5][..], &have, &answers].concat();
+    seeds.push(("replication", "download".to_owned(), download));
+    let wishes = [0, 5, 0, 1, 5, 9, 2, 5, 3, 0, 5, 4, 3];
+    let update = [&wishes[..], &have, &answers, &answers].concat();
+    seeds.push(("replication", "update-and-seek".to_owned(), update));
+}
+
 fn trie(vectors: &Value, seeds: &mut Vec<Seed>) {
     for scenario in list(&vectors["scenarios"]) {
         let name = text(&scenario["name"]);
@@ -172,6 +268,10 @@ fn links(seeds: &mut Vec<Seed>) {
 fn piece(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("vectors are small");
     [&length.to_be_bytes()[..], bytes].concat()
+}
+
+fn low_byte(number: u64) -> u8 {
+    number.to_le_bytes()[0]
 }
 
 fn vectors(path: &str) -> Value {

@@ -1,10 +1,15 @@
 //! The targets. What an input means is said at each.
 
 mod log;
+mod proof;
+mod replication;
 mod trie;
 mod wire;
 
 pub(crate) use log::FILES as LOG_FILES;
 pub use log::storage;
+pub(crate) use proof::block as log_block;
+pub use proof::{bitfield, proof};
+pub use replication::replication;
 pub use trie::{link, stat, trie_node, trie_walk};
 pub use wire::{frames, handshake, messages, session};

@@ -6,6 +6,11 @@ use hyperdrive_fuzz::{TARGETS, corpus, mutate, target};
 use testkit::Rng;
 
 #[test]
+fn bitfield() {
+    replay("bitfield");
+}
+
+#[test]
 fn frames() {
     replay("frames");
 }
@@ -23,6 +28,16 @@ fn link() {
 #[test]
 fn messages() {
     replay("messages");
+}
+
+#[test]
+fn proof() {
+    replay("proof");
+}
+
+#[test]
+fn replication() {
+    replay("replication");
 }
 
 #[test]

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use futures_lite::future::block_on;
-use hypercore::Feed;
+use hypercore::{Feed, Hypercore};
 use hypercore_crypto::KeyPair;
+use hypercore_storage::MemoryDir;
 use hyperdrive::Stat;
 use hyperdrive_url::Link;
 use hypertrie::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, Trie, decode_node};
@@ -20,7 +23,9 @@ pub fn trie_walk(bytes: &[u8]) {
     while !input.is_empty() && blocks.len() < MAX_BLOCKS {
         blocks.push(input.piece());
     }
-    let feed = Feed::placeholder(&KeyPair::from_seed(&[1; 32]));
+    let options = hypercore::Options::new().key_pair(KeyPair::from_seed(&[1; 32]));
+    let log = Hypercore::open(Arc::new(MemoryDir::new()), options).expect("memory has room");
+    let feed = Feed::new(log);
     if feed.append_batch(&blocks).is_err() {
         return;
     }

@@ -6,9 +6,10 @@ use hypercore_protocol::{
     Protection, Role, Secrets, Timestamp, Want,
 };
 
+use crate::encode::frame;
 use crate::input::Input;
 
-const NOW: Timestamp = Timestamp::from_start(Duration::from_secs(1));
+pub(super) const NOW: Timestamp = Timestamp::from_start(Duration::from_secs(1));
 
 /// Plain frames from a hostile peer: a byte that says how to cut, then the stream.
 ///
@@ -42,12 +43,8 @@ pub fn frames(bytes: &[u8]) {
 /// What is understood can be sent, and is understood in the same way again.
 pub fn messages(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let kind = input.byte() & 0xf;
-    let body = input.rest();
-    let mut frame = Vec::new();
-    varint(&mut frame, 1 + body.len());
-    frame.push(1 << 4 | kind);
-    frame.extend_from_slice(body);
+    let kind = input.byte();
+    let frame = frame(kind, input.rest());
 
     let (mut receiver, channel) = opened();
     if receiver.handle_input(NOW, &frame).is_err() {
@@ -279,7 +276,7 @@ fn assert_silence(error: &ConnectionError) {
 }
 
 /// A plain connection with one core that both sides opened, one that only we did.
-fn opened() -> (Connection, Channel) {
+pub(super) fn opened() -> (Connection, Channel) {
     let mut connection = connection(Role::Initiator, Protection::Plain);
     connection
         .set_stream_extensions(&["s", "t"])
@@ -307,47 +304,36 @@ fn opened() -> (Connection, Channel) {
 }
 
 /// The secrets are those of the vectors, so that recorded handshakes succeed.
-fn connection(role: Role, protection: Protection) -> Connection {
+pub(super) fn connection(role: Role, protection: Protection) -> Connection {
     let mut config = Config::default();
     config.protection = protection;
-    let [static_key, ephemeral_key] = match role {
-        Role::Initiator => [I_STATIC, I_EPHEMERAL],
-        Role::Responder => [R_STATIC, R_EPHEMERAL],
-    }
-    .map(|secret| {
+    Connection::new(role, secrets(role), config, NOW)
+}
+
+pub(super) fn secrets(role: Role) -> Secrets {
+    let (secrets, first) = match role {
+        Role::Initiator => ([I_STATIC, I_EPHEMERAL], 0),
+        Role::Responder => ([R_STATIC, R_EPHEMERAL], 0x80),
+    };
+    let [static_key, ephemeral_key] = secrets.map(|secret| {
         let mut key = [0; 32];
         hex::decode_to_slice(secret, &mut key).expect("64 digits");
         key
     });
-    let first = if role == Role::Initiator { 0 } else { 0x80 };
-    let mut nonce = [first; 24];
-    (0..)
+    let mut nonce = [0; 24];
+    (first..)
         .zip(&mut nonce)
-        .for_each(|(i, byte): (u8, _)| *byte += i);
-    Connection::new(
-        role,
-        Secrets {
-            static_key,
-            ephemeral_key,
-            nonce,
-        },
-        config,
-        NOW,
-    )
+        .for_each(|(value, byte)| *byte = value);
+    Secrets {
+        static_key,
+        ephemeral_key,
+        nonce,
+    }
 }
 
 fn key(seed: u8) -> PublicKey {
     // The core of the vectors, and others.
     KeyPair::from_seed(&[0x55 + seed; 32]).public
-}
-
-fn varint(out: &mut Vec<u8>, value: usize) {
-    let mut value = value as u64;
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push((value & 0x7f) as u8);
 }
 
 const KEYS: usize = 4;
