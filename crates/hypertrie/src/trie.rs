@@ -55,7 +55,8 @@ impl Trie {
                 metadata: options.metadata,
                 subtype: options.subtype,
             };
-            feed.append(header.encode_to_vec())?;
+            // Whoever else opens it at the same time writes the header instead.
+            feed.append_batch_at(0, &[header.encode_to_vec()])?;
         }
         let shared = Shared {
             feed,
