@@ -68,8 +68,12 @@ impl Appender {
         }
     }
 
-    /// Adds bytes to a file. They are cut into blocks, small pieces gathered.
+    /// Adds bytes to a file. They are cut into blocks, small pieces gathered. Nothing at all, given
+    /// to a file that is empty so far, is one empty block, as the reference writes it.
     pub(crate) fn write(&mut self, run: &mut Run, mut bytes: Bytes) -> Result<(), DriveError> {
+        if bytes.is_empty() && run.blocks == 0 && self.partial.is_empty() {
+            return self.push(run, bytes);
+        }
         while !bytes.is_empty() {
             let room = self.block_size - self.partial.len();
             let part = bytes.split_to(room.min(bytes.len()));
@@ -86,9 +90,9 @@ impl Appender {
         Ok(())
     }
 
-    /// Ends a file. A file of no bytes is one empty block, as the reference writes it.
+    /// Ends a file. One that was given nothing has no blocks, as with the reference's streams.
     pub(crate) fn end(&mut self, run: &mut Run) -> Result<(), DriveError> {
-        if !self.partial.is_empty() || run.blocks == 0 {
+        if !self.partial.is_empty() {
             let block = self.partial.split().freeze();
             self.push(run, block)?;
         }
