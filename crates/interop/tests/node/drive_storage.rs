@@ -49,7 +49,9 @@ fn node_refuses_a_store_in_use() {
     let shared = Shared::new(|folder| sample::file(&folder.join("file"), 10));
     let mut node = Peer::start();
     let store = shared.scratch.path().join("storage/storage/cores");
-    let refusal = node.ask_in_vain("drive.open", json!({ "store": store, "key": shared.key }));
+    node.ask("store.open", json!({ "dir": store, "as": "store" }));
+    let log = json!({ "on": "store", "as": "log", "key": shared.key });
+    let refusal = node.ask_in_vain("store.log", log);
     assert!(refusal.contains("ELOCKED"), "{refusal}");
 }
 
