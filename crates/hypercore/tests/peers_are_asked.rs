@@ -1,6 +1,9 @@
 //! What a `Feed` asks of its peers, and what it makes of their answers. No wire, no clock.
 
-#![allow(clippy::single_range_in_vec_init, reason = "a list of ranges is what is meant")]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a list of ranges is what is meant"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
