@@ -1,8 +1,7 @@
 'use strict'
 // The protocol without a log behind it: channels that send back whatever arrives on them.
-const crypto = require('crypto')
 const Protocol = require('hypercore-protocol')
-const { bytes, emit, hex, open } = require('./common')
+const { emit, hex, open } = require('./common')
 
 const MESSAGES = ['status', 'have', 'unhave', 'want', 'unwant', 'request', 'cancel', 'data']
 
@@ -48,17 +47,5 @@ module.exports = {
       return stream
     }
     const it = open(args, { replicate })
-  },
-
-  // Bytes that are no protocol at all, from a socket that `dial`s or `listen`s.
-  async 'garbage.open' (args) {
-    const { Duplex } = require('stream')
-    open(args, {
-      replicate: () => {
-        const stream = new Duplex({ read () {}, write: (_chunk, _encoding, done) => done() })
-        stream.push(args.size ? bytes(args) : crypto.randomBytes(1 << 16))
-        return stream
-      }
-    })
   }
 }
