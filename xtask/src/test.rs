@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     run_after(&[], args)
 }
 
-/// As [`run`], at the end of a longer run of which these steps failed; each is one failure more.
+/// As [`run()`], at the end of a longer run of which these steps failed; each is one failure more.
 pub(crate) fn run_after(failed_steps: &[&str], args: &Args) -> Result<bool> {
     let node = node::prepare();
     let workspace = workspace(args, node.is_ok())?;
