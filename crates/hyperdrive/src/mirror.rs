@@ -6,12 +6,15 @@
 //! runs lets the next run remove what this one wrote, and nothing else.
 //!
 //! This is the one part of the crate that reads and writes files. It does so without waiting
-//! elsewhere, so run it where blocking for a disk does no harm.
+//! elsewhere, so run it where blocking for a disk does no harm. After each piece it lets others on
+//! its thread have their turn, and whoever polls it drop it.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
+use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,4 +118,17 @@ pub enum MirrorError {
         /// How.
         error: io::Error,
     },
+}
+
+/// Waits for nothing, once: whoever polls may do something else in between.
+async fn take_turns() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

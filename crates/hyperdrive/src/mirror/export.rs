@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hypercore::Download;
 
 use super::folder::{Folder, Found, Kind, target_text};
-use super::{MirrorError, Progress, Warning, Written, link};
+use super::{MirrorError, Progress, Warning, Written, link, take_turns};
 use crate::path::{self, is_plain_name};
 use crate::{Drive, DriveError, Stat};
 
@@ -362,6 +362,7 @@ impl Export {
             file.write(&piece)?;
             self.progress.bytes += piece.len() as u64;
             told(self.progress);
+            take_turns().await;
         }
         file.finish(stat.permissions() & 0o777, stat.mtime)?;
         Ok(())

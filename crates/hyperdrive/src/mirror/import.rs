@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::folder::open_for_reading;
 use super::scan::{FileState, Local, Scan, scan};
-use super::{MirrorError, Progress, Warning, Written};
+use super::{MirrorError, Progress, Warning, Written, take_turns};
 use crate::{Attributes, Batch, Drive, DriveError, FileType, Stat, path};
 
 /// A folder compared with a drive, and about to be written into it.
@@ -260,7 +260,7 @@ impl Import {
             };
             let copied = match same {
                 Ok(true) => Ok(None),
-                Ok(false) => self.copy(batch, &mut file, told)?.map(Some),
+                Ok(false) => self.copy(batch, &mut file, told).await?.map(Some),
                 Err(error) => Err(error),
             };
             let unchanged = || {
@@ -292,13 +292,14 @@ impl Import {
             }
             self.progress.files += 1;
             told(self.progress);
+            take_turns().await;
             return Ok(Ok(()));
         }
         Ok(Err("it changed while it was read".to_owned()))
     }
 
     /// Copies a file's bytes into the content log. The inner error is the file's.
-    fn copy(
+    async fn copy(
         &mut self,
         batch: &mut Batch,
         file: &mut File,
@@ -316,6 +317,7 @@ impl Import {
                     size += read as u64;
                     self.progress.bytes += read as u64;
                     told(self.progress);
+                    take_turns().await;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
