@@ -262,7 +262,12 @@ fn after_long_help() -> String {
 }
 
 fn link(text: &str) -> Result<Link, String> {
-    Link::parse(text).map_err(|error| error.to_string())
+    let link = Link::parse(text).map_err(|error| error.to_string())?;
+    // Taken for the start of a query, a question mark in a file's name would lead to another file.
+    if link.query().is_some() || link.fragment().is_some() {
+        return Err("in a path, `?` is written %3F and `#` is written %23".to_owned());
+    }
+    Ok(link)
 }
 
 fn host_port(text: &str) -> Result<String, String> {

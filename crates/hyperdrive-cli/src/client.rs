@@ -312,7 +312,12 @@ fn amounts(moved: hyperdrive_daemon::Progress) -> Amounts {
 
 /// The storage root that was asked for, or the platform's place for this user's data.
 fn root(global: &Global) -> Result<Root, Failure> {
-    if let Some(path) = &global.storage {
+    // An empty variable is as good as none.
+    if let Some(path) = global
+        .storage
+        .as_ref()
+        .filter(|path| !path.as_os_str().is_empty())
+    {
         return Ok(Root::new(path));
     }
     match etcetera::choose_base_strategy() {

@@ -11,12 +11,18 @@ const KEY: &str = "7b88cc7548c8c80f7e4d38426ab37c6e26a23e5dfe0b79c3932496cc24ebe
 #[test]
 fn nobody_to_ask_at_all() {
     let place = Place::new();
-    for command in ["ls", "cat", "stat", "info", "clone"] {
-        let ended = place.run(
-            "reader",
-            &[command, &format!("hyper://{KEY}/a"), "--timeout", "2"],
-        );
-        ended.expect(5).tells("--peer");
+    let (file, drive) = (format!("hyper://{KEY}/a"), format!("hyper://{KEY}/"));
+    for (command, link) in [
+        ("ls", &file),
+        ("cat", &file),
+        ("stat", &file),
+        ("info", &file),
+        ("clone", &drive),
+    ] {
+        place
+            .run("reader", &[command, link, "--timeout", "2"])
+            .expect(5)
+            .tells("--peer");
     }
 }
 

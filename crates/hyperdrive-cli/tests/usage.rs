@@ -30,6 +30,18 @@ fn a_link_that_is_none() {
 }
 
 #[test]
+fn a_link_with_parts_that_mean_nothing_here() {
+    for link in ["a?b", "a#b"] {
+        run(["cat", &format!("{KEY}/{link}")])
+            .expect(2)
+            .tells("%3F");
+    }
+    run(["clone", &format!("{KEY}/docs")])
+        .expect(2)
+        .tells("as a whole");
+}
+
+#[test]
 fn a_range_that_is_none() {
     for range in ["5-3", "abc", "-", "1-2-3"] {
         run(["cat", KEY, "--range", range])

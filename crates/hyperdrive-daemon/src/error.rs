@@ -129,6 +129,9 @@ impl fmt::Display for NodeError {
                 tried,
                 waited,
             } => {
+                if tried.is_empty() {
+                    return write!(f, "{wanted} is not stored here, and nobody is to be asked");
+                }
                 write!(f, "no peer sent {wanted} within {} s", waited.as_secs_f32())?;
                 list(f, tried)
             }

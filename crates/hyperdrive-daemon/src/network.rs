@@ -221,7 +221,7 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
         Target::Holder(path) => Running::load(path)
             .and_then(|running| running.address)
             .map(|address| vec![address])
-            .ok_or_else(|| "it does not say where it answers".to_owned()),
+            .ok_or_else(|| "it does not answer yet".to_owned()),
     }
 }
 
@@ -320,6 +320,45 @@ mod tests {
         let failed = standing(&network, |standing| *standing != Standing::Trying).await;
         assert!(matches!(failed, Standing::Failed(cause) if cause.contains("refused")));
         assert_eq!(network.targets().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_more_connections_are_accepted_than_the_limit() {
+        let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
+        let listener = listen(&runtime).await;
+        let address = listener.local_addr();
+        let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let carry = silent();
+        let counting: Carry = Box::new(move |stream, side| {
+            let _ = began.send(());
+            carry(stream, side)
+        });
+        let network = Network::new(runtime.clone(), counting);
+        network.serve(listener);
+        let mut streams = Vec::new();
+        for _ in 0..MAX_INCOMING + 1 {
+            streams.push(runtime.connect_tcp(address).await.unwrap());
+        }
+        for _ in 0..MAX_INCOMING {
+            begun.recv().await.unwrap();
+        }
+        assert!(begun.try_recv().is_err());
+        // One leaves, and the one that waited gets its place.
+        drop(streams.remove(0));
+        begun.recv().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_more_targets_are_kept_than_the_limit() {
+        let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
+        let listener = listen(&runtime).await;
+        let network = Network::new(runtime, silent());
+        for alias in 0..MAX_TARGETS + 5 {
+            // Every address in 127.0.0.0/8 is this machine; the limit does not depend on that.
+            let address = format!("127.0.{alias}.1:{}", listener.local_addr().port());
+            network.dial(Target::Address(address));
+        }
+        assert_eq!(network.targets().len(), MAX_TARGETS);
     }
 
     #[tokio::test]

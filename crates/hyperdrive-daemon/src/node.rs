@@ -156,6 +156,9 @@ impl Inner {
     }
 
     pub(crate) fn storage_error(&self, source: io::Error) -> NodeError {
+        if source.kind() == io::ErrorKind::InvalidData {
+            return NodeError::Damaged(source.to_string());
+        }
         NodeError::Storage {
             root: self.root.path().to_owned(),
             source,

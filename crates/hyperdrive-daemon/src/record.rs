@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => Ok(Some(serde_json::from_slice(&read?)?)),
+        read => serde_json::from_slice(&read?).map(Some).map_err(|error| {
+            let message = format!("the settings in {} are damaged: {error}", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        }),
     }
 }
 
@@ -84,10 +87,8 @@ mod tests {
         let path = dir.path().join("value.json");
         fs::write(&path, b"[1, 2").unwrap();
         let error = load::<Vec<u64>>(&path).unwrap_err();
-        assert!(matches!(
-            error.kind(),
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-        ));
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().contains("value.json"));
     }
 
     #[cfg(unix)]

@@ -50,8 +50,8 @@ impl Watch {
         })
     }
 
-    /// Waits for a change, and then until nothing has changed for [`SETTLE`], or [`PATIENCE`] has
-    /// passed. Cancel-safe except for the change that it may have begun to settle.
+    /// Waits for a change, and then until nothing has changed for 300 ms, or 5 s have passed.
+    /// Cancel-safe except for the change that it may have begun to settle.
     pub async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
             // The watcher is gone, with it every further change.

@@ -112,7 +112,7 @@ fn hint(error: &NodeError) -> Option<&'static str> {
         }
         NodeError::Nobody { .. } => "check the link, and that somebody serves it at that address",
         NodeError::Stalled { tried, .. } if tried.is_empty() => {
-            "only a part of the drive is stored here: give --peer HOST:PORT to fetch more"
+            "give the address of somebody who has it with --peer HOST:PORT"
         }
         NodeError::Stalled { .. } => "try again later, or with another --peer",
         NodeError::NoSuchVersion { .. } => "leave out +VERSION for the newest one",

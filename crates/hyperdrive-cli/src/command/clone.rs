@@ -20,6 +20,12 @@ pub(crate) async fn run(
         );
         return Err(failure.hint("leave out either --live or the +VERSION of the link"));
     }
+    if args.link.link.path() != "/" {
+        let failure = Failure::new(Exit::Usage, "a drive is cloned as a whole");
+        return Err(
+            failure.hint("leave out the path behind the link's key, or use `hyperdrive cat`")
+        );
+    }
     let client = Client::reader(&global, &args.reach.peers, true).await?;
     let cloned = signals.unless_asked(clone(&client, &args)).await;
     client.end(cloned).await
