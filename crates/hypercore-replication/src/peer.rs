@@ -41,8 +41,20 @@ pub(crate) struct Peer {
     progress: Option<Timestamp>,
     /// Whether others may be asked for what was asked of this remote.
     stalled: bool,
+    /// How many bytes the connection had brought then.
+    received: u64,
+    /// How often more time was granted since then.
+    put_off: u32,
     /// The entry in the replicator's list of deadlines.
     pub(crate) deadline: Option<Timestamp>,
+}
+
+/// When something happens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    /// How many bytes the connection has brought by then.
+    pub(crate) received: u64,
 }
 
 /// Why a log is given up on a connection.
@@ -68,6 +80,15 @@ const REGION_BLOCKS: u64 = 1 << 20;
 /// Ranges within one page that are announced one by one. Each takes about 8 bytes, a bitfield of a
 /// page with many up to 1 KiB.
 const MAX_RANGES: usize = 64;
+
+/// A connection that brings less than this while it is waited for counts as silent, keep-alives
+/// notwithstanding.
+const SLOW_BYTES: u64 = 4 << 10;
+
+/// How often a stall is put off while bytes arrive, and how often that and the end of the requests
+/// together.
+const MAX_STALLS_PUT_OFF: u32 = 5;
+const MAX_PUT_OFF: u32 = 10;
 
 /// Largest bitfield that is unpacked, in bytes: one region's worth.
 const MAX_BITFIELD_BYTES: usize = 128 << 10;
@@ -95,6 +116,8 @@ impl Peer {
             answer_by: None,
             progress: None,
             stalled: false,
+            received: 0,
+            put_off: 0,
             deadline: None,
         }
     }
@@ -173,15 +196,15 @@ impl Peer {
         Ok(())
     }
 
-    pub(crate) fn handle_unhave(&mut self, start: u64, length: u64) {
-        self.log.handle_unhave(start..start.saturating_add(length));
+    pub(crate) fn handle_unhave(&mut self, at: Moment, range: Range<u64>) {
+        let before = self.log.requests_in_flight();
+        self.log.handle_unhave(range);
+        if self.log.requests_in_flight() < before {
+            self.progressed(at);
+        }
     }
 
-    pub(crate) fn handle_data(
-        &mut self,
-        now: Timestamp,
-        data: wire::Data,
-    ) -> Result<Outcome, Fault> {
+    pub(crate) fn handle_data(&mut self, at: Moment, data: wire::Data) -> Result<Outcome, Fault> {
         let index = data.index;
         let proof = exchange::proof(&data).ok_or(Fault::Theirs)?;
         let bytes = data.value.as_ref().map(bytes::Bytes::len);
@@ -198,11 +221,11 @@ impl Peer {
                 })
             }
             Ok(Received::Duplicate) => {
-                self.answered(now, index, bytes);
+                self.answered(at, index, bytes);
                 Ok(Outcome::default())
             }
             Ok(Received::Stored) => {
-                self.answered(now, index, bytes);
+                self.answered(at, index, bytes);
                 let have = wire::Have {
                     start: index,
                     length: 1,
@@ -216,7 +239,7 @@ impl Peer {
                 })
             }
             Err(DataError::Refused(_)) => {
-                self.answered(now, index, bytes);
+                self.answered(at, index, bytes);
                 Ok(Outcome {
                     reply: None,
                     refused: true,
@@ -227,24 +250,40 @@ impl Peer {
     }
 
     /// Deals with what the remote did not do in time; returns how often it was at fault.
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp, config: &Config) -> u32 {
-        if self.answer_by.is_some_and(|by| by <= now) {
+    pub(crate) fn handle_timeout(&mut self, at: Moment, config: &Config) -> u32 {
+        if self.answer_by.is_some_and(|by| by <= at.now) {
             self.answer_by = None;
             self.log.handle_overdue();
         }
         let Some(progress) = self.progress else {
             return 0;
         };
-        if progress + config.request_timeout <= now {
-            self.forget_requests();
-            let given_up = self.log.handle_request_timeout();
-            return u32::from(given_up > 0);
-        }
-        if !self.stalled && progress + config.stall_timeout <= now {
+        let waited = at.now.saturating_since(progress);
+        if !self.stalled && waited >= config.stall_timeout {
+            if self.is_slow(at, MAX_STALLS_PUT_OFF) {
+                return 0;
+            }
             self.stalled = true;
             self.log.handle_stall();
         }
+        if waited >= config.request_timeout && !self.is_slow(at, MAX_PUT_OFF) {
+            self.forget_requests();
+            return u32::from(self.log.handle_request_timeout() > 0);
+        }
         0
+    }
+
+    /// Whether the answer may be on its way, behind those about other logs or because it is large.
+    /// Then the clock starts anew, up to so many times without any answer.
+    fn is_slow(&mut self, at: Moment, limit: u32) -> bool {
+        let brought = at.received.saturating_sub(self.received);
+        let slow = brought >= SLOW_BYTES && self.put_off < limit;
+        if slow {
+            self.received = at.received;
+            self.put_off += 1;
+            self.progress = Some(at.now);
+        }
+        slow
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -259,7 +298,7 @@ impl Peer {
     }
 
     /// Adds what to ask of the remote now.
-    pub(crate) fn pump(&mut self, now: Timestamp, config: &Config, messages: &mut Vec<Message>) {
+    pub(crate) fn pump(&mut self, at: Moment, config: &Config, messages: &mut Vec<Message>) {
         if !self.log.is_unanswered() {
             self.answer_by = None;
         }
@@ -277,7 +316,7 @@ impl Peer {
         }
         if !self.announces_all {
             while let Some(region) = self.log.poll_region() {
-                self.expect_answer(now, config);
+                self.expect_answer(at.now, config);
                 let length = region.end - region.start;
                 messages.push(Message::Want(wire::Want {
                     start: region.start,
@@ -288,10 +327,10 @@ impl Peer {
         let mut requests = Vec::new();
         self.log.poll_requests(self.window.limits(), &mut requests);
         if !requests.is_empty() && self.progress.is_none() {
-            self.progress = Some(now);
+            self.progressed(at);
         }
         for request in requests {
-            self.window.sent(now, request.index, request.hash);
+            self.window.sent(at.now, request.index, request.hash);
             messages.push(Message::Request(exchange::request(&request)));
         }
     }
@@ -395,10 +434,16 @@ impl Peer {
     }
 
     /// The remote answered a request.
-    fn answered(&mut self, now: Timestamp, index: u64, bytes: Option<usize>) {
-        self.window.answered(now, index, bytes);
+    fn answered(&mut self, at: Moment, index: u64, bytes: Option<usize>) {
+        self.window.answered(at.now, index, bytes);
+        self.progressed(at);
+    }
+
+    fn progressed(&mut self, at: Moment) {
+        self.received = at.received;
+        self.put_off = 0;
         self.stalled = false;
-        self.progress = (self.log.requests_in_flight() > 0).then_some(now);
+        self.progress = (self.log.requests_in_flight() > 0).then_some(at.now);
     }
 
     /// No request made so far will be answered.
@@ -407,6 +452,14 @@ impl Peer {
         self.stalled = false;
         self.progress = None;
     }
+}
+
+/// The message that says that a request cannot be answered.
+pub(crate) fn refusal(index: u64) -> Message {
+    Message::Unhave(wire::Unhave {
+        start: index,
+        length: 1,
+    })
 }
 
 /// The message that takes back a range of blocks.

@@ -9,7 +9,7 @@ use hypercore_protocol as wire;
 use hypercore_protocol::{Channel, Connection, Event, Message, Role, Secrets, Timestamp};
 
 use crate::doorbell::Doorbell;
-use crate::peer::{Fault, Peer, unhave};
+use crate::peer::{Fault, Moment, Peer, refusal, unhave};
 use crate::queue::{Job, Queue};
 use crate::{Config, ReplicationError, exchange};
 
@@ -125,8 +125,11 @@ impl Replicator {
             self.deadlines.remove(&(deadline, channel));
             if let Some(peer) = self.peers.get_mut(&channel) {
                 peer.deadline = None;
-                let faults = peer.handle_timeout(now, &self.config);
-                self.faults += faults;
+                let at = Moment {
+                    now,
+                    received: self.connection.bytes_received(),
+                };
+                self.faults += peer.handle_timeout(at, &self.config);
                 self.touched.insert(channel);
             }
         }
@@ -153,8 +156,17 @@ impl Replicator {
     pub fn open(&mut self, now: Timestamp, feed: &Feed) {
         self.now = now;
         let key = feed.public_key();
-        if feed.is_closed() || self.channels.contains_key(&feed.discovery_key()) {
+        if feed.is_closed() {
             return;
+        }
+        if let Some(&channel) = self.channels.get(&feed.discovery_key()) {
+            let open = self.peers.get(&channel);
+            if open.is_some_and(|peer| !peer.feed().is_closed()) {
+                return;
+            }
+            // It was closed and opened again before anybody looked.
+            self.connection.close(channel);
+            self.remove(channel);
         }
         let Ok(channel) = self.connection.open(&key) else {
             // The remote does not know the key, or too many are open. The others go on.
@@ -318,6 +330,7 @@ impl Replicator {
     }
 
     fn handle_message(&mut self, channel: Channel, message: Message) -> Result<(), Fault> {
+        let at = self.moment();
         let Some(peer) = self.peers.get_mut(&channel) else {
             return Ok(());
         };
@@ -326,7 +339,9 @@ impl Replicator {
             Message::Options(options) => peer.remote_ack = options.ack,
             Message::Status(status) => peer.handle_status(status),
             Message::Have(have) => peer.handle_have(self.now, have, &self.config)?,
-            Message::Unhave(wire::Unhave { start, length }) => peer.handle_unhave(start, length),
+            Message::Unhave(wire::Unhave { start, length }) => {
+                peer.handle_unhave(at, start..start.saturating_add(length))
+            }
             Message::Want(wire::Want { start, length }) => {
                 peer.has_asked = true;
                 if self.config.upload
@@ -347,7 +362,7 @@ impl Replicator {
                 self.queue.cancel(channel, index, bytes, hash);
             }
             Message::Data(data) => {
-                let outcome = peer.handle_data(self.now, data)?;
+                let outcome = peer.handle_data(at, data)?;
                 if let Some(reply) = outcome.reply {
                     self.send(channel, reply);
                 }
@@ -362,6 +377,7 @@ impl Replicator {
 
     /// Sends whatever a peer should be told or asked now.
     fn pump(&mut self, channel: Channel) {
+        let at = self.moment();
         let Some(peer) = self.peers.get_mut(&channel) else {
             return;
         };
@@ -377,7 +393,7 @@ impl Replicator {
         }
         let mut messages: Vec<Message> = changes.unhave.iter().map(unhave).collect();
         peer.announce(&changes.have, &mut messages);
-        peer.pump(self.now, &self.config, &mut messages);
+        peer.pump(at, &self.config, &mut messages);
         let finished = peer.poll_finished(&self.config, &mut messages);
         for message in messages {
             self.send(channel, message);
@@ -424,24 +440,29 @@ impl Replicator {
                     value,
                     proof,
                 })) => {
-                    self.send(channel, Message::Data(exchange::data(index, value, proof)));
+                    let data = Message::Data(exchange::data(index, value, proof));
+                    // Node's `append` takes blocks that fit no frame.
+                    if self.connection.send(channel, data).is_err() {
+                        self.send(channel, refusal(index));
+                    }
                 }
-                Ok(Some(Answer::Missing)) => {
-                    let missing = wire::Unhave {
-                        start: request.index,
-                        length: 1,
-                    };
-                    self.send(channel, Message::Unhave(missing));
-                }
+                Ok(Some(Answer::Missing)) => self.send(channel, refusal(request.index)),
                 Ok(None) => {}
                 Err(fault) => self.fail(channel, fault),
             },
         }
     }
 
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.now,
+            received: self.connection.bytes_received(),
+        }
+    }
+
     fn send(&mut self, channel: Channel, message: Message) {
-        // A channel that was closed meanwhile reports that with an event of its own. The rest
-        // cannot be: indexes and sizes were checked by the log.
+        // A channel that was closed meanwhile reports that with an event of its own. Nothing else
+        // can go wrong with small messages about blocks that a log can have.
         let _ = self.connection.send(channel, message);
     }
 

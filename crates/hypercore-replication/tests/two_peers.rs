@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Link, Ours, World, block, open, reader, writer, writer_of};
 use futures_lite::future;
-use hypercore::Options;
+use hypercore::{Feed, Options};
 use hypercore_crypto::KeyPair;
 use hypercore_protocol::Role;
 use hypercore_replication::Config;
@@ -176,4 +176,35 @@ fn cleared_blocks_are_fetched_again() {
     writer.clear(0..5).unwrap();
     world.settle();
     assert_eq!(world.run(SOON, writer.get(3)).unwrap().unwrap(), block(3));
+}
+
+#[test]
+fn large_blocks_over_narrow_links_travel_once() {
+    let (writer, copy, reader) = (writer(), reader(), reader());
+    let block = vec![7; 1 << 20];
+    writer.append_batch(&[&block[..]; 20]).unwrap();
+    World::of_two(&[&writer], &[&copy])
+        .run(SOON, copy.download(0..20))
+        .unwrap()
+        .unwrap();
+    let uploaded = writer.stats().uploaded_blocks;
+    let link = |feed: &Feed| {
+        Link::new(
+            Ours::new(Role::Initiator, Config::default(), &[feed]),
+            Ours::new(Role::Responder, Config::default(), &[&reader]),
+        )
+        .narrow(400_000)
+    };
+    // A block takes longer than the time after which a silent peer counts as stalled.
+    let mut world = World::new([link(&writer), link(&copy)]);
+    let everything = reader.download(0..20);
+    world
+        .run(Duration::from_secs(60), everything)
+        .unwrap()
+        .unwrap();
+    let shares = [
+        writer.stats().uploaded_blocks - uploaded,
+        copy.stats().uploaded_blocks,
+    ];
+    assert_eq!(shares.iter().sum::<u64>(), 20, "{shares:?}");
 }

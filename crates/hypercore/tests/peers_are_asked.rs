@@ -138,6 +138,12 @@ fn requests_that_are_given_up_are_not_repeated_until_the_block_is_announced_agai
     assert_eq!(indexes(&peer).len(), 10);
     assert_eq!(peer.handle_request_timeout(), 10);
     assert!(requests(&peer).is_empty());
+    assert_eq!(
+        peer.poll_region(),
+        Some(0..1 << 20),
+        "it may tell once more what it has"
+    );
+    assert!(!peer.is_unanswered());
     peer.handle_have(4..5);
     assert_eq!(indexes(&peer), [4]);
 }

@@ -253,6 +253,10 @@ pub struct Link<'a> {
     pub ends: [Box<dyn End + 'a>; 2],
     under_way: [VecDeque<(Timestamp, Bytes)>; 2],
     pub delay: Duration,
+    /// Bytes a second in each direction; 0 for any number.
+    bandwidth: u64,
+    /// When the last byte under way arrives.
+    busy_until: [Timestamp; 2],
 }
 
 impl<'a> Link<'a> {
@@ -261,6 +265,8 @@ impl<'a> Link<'a> {
             ends: [Box::new(a), Box::new(b)],
             under_way: Default::default(),
             delay: Duration::ZERO,
+            bandwidth: 0,
+            busy_until: Default::default(),
         }
     }
 
@@ -270,13 +276,44 @@ impl<'a> Link<'a> {
         self
     }
 
+    /// The same with so many bytes a second in each direction.
+    pub fn narrow(mut self, bandwidth: u64) -> Self {
+        self.bandwidth = bandwidth;
+        self
+    }
+
+    /// Tells both ends that it is later than they think.
+    pub fn at(mut self, now: Timestamp) -> Self {
+        for end in &mut self.ends {
+            end.tick(now);
+        }
+        self
+    }
+
+    fn send(&mut self, from: usize, now: Timestamp, mut bytes: Bytes) {
+        if self.bandwidth == 0 {
+            self.under_way[from].push_back((now + self.delay, bytes));
+            return;
+        }
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(1460));
+            let takes =
+                Duration::from_secs(piece.len() as u64) / self.bandwidth.try_into().unwrap();
+            self.busy_until[from] = self.busy_until[from].max(now) + takes;
+            self.under_way[from].push_back((self.busy_until[from] + self.delay, piece));
+        }
+    }
+
     /// Tells the ends the time and moves what can be moved now. True if something was.
     fn step(&mut self, now: Timestamp) -> bool {
         let mut moved = false;
         for from in [0, 1] {
             self.ends[from].tick(now);
-            while let Some(bytes) = self.ends[from].transmit() {
-                self.under_way[from].push_back((now + self.delay, bytes));
+            // What a narrow link has not taken waits in the end itself, as behind a full socket.
+            while self.busy_until[from] <= now
+                && let Some(bytes) = self.ends[from].transmit()
+            {
+                self.send(from, now, bytes);
                 moved = true;
             }
             let to = &mut self.ends[1 - from];

@@ -180,6 +180,7 @@ impl Peer {
             }
             for key in &keys {
                 supply.inflight.remove(key);
+                supply.stalled = false;
             }
             for key in keys {
                 swarm.give_up(self.id, key, length);
@@ -298,7 +299,8 @@ impl Peer {
     }
 
     /// Nothing will come of the requests made so far. The remote is not believed to have these
-    /// blocks until it says so again. Returns how many requests there were.
+    /// blocks until it says so again, and is asked anew what it has; nobody waits for that. Returns
+    /// how many requests there were.
     pub fn handle_request_timeout(&self) -> usize {
         let length = self.feed.length();
         let keys = {
@@ -306,6 +308,11 @@ impl Peer {
             let keys = swarm.take_all_inflight(self.id);
             for key in &keys {
                 swarm.give_up(self.id, *key, length);
+            }
+            if let Some(supply) = swarm.peers.get_mut(&self.id) {
+                supply.overdue = true;
+                supply.regions.clear();
+                supply.unanswered.clear();
             }
             keys
         };

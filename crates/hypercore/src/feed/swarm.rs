@@ -200,7 +200,7 @@ impl Swarm {
         let Some(supply) = self.peers.get_mut(&peer) else {
             return;
         };
-        supply.stalled = true;
+        supply.stalled = !supply.inflight.is_empty();
         let mut keys = Vec::new();
         for (key, inflight) in &mut supply.inflight {
             inflight.released = true;
