@@ -3,7 +3,6 @@ use std::sync::Arc;
 use hypercore::{Feed, Hypercore, Options};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypercore_storage::{DiskDir, StorageDir};
-use hyperdrive::DriveError;
 
 use crate::node::Inner;
 use crate::{NodeError, Session};
@@ -41,14 +40,13 @@ pub struct CoreInfo {
 impl Session {
     /// What is known of the drive. Fetches its header, and asks for the length of its content.
     pub async fn info(&self) -> Result<DriveInfo, NodeError> {
-        let content = self
-            .wait("the drive's header", self.drive.content())
-            .await
-            .ok();
+        let header = self.wait("the drive's header", self.drive.content());
+        let content = header.await.ok();
         if let Some(content) = &content {
-            let update = async { content.update().await.map_err(DriveError::from) };
-            // Without an answer what is known is told.
-            let _ = self.wait("the content's length", update).await;
+            let inner = &self.inner;
+            inner
+                .refresh_content(&self.drive, content, self.patience)
+                .await;
         }
         let metadata = self.drive.metadata();
         Ok(DriveInfo {

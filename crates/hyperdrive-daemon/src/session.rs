@@ -10,7 +10,7 @@ use hypercore_crypto::PublicKey;
 use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadStream, Stat};
 use tokio::time::{Instant, timeout_at};
 
-use crate::network::Standing;
+use crate::network::{Standing, Target};
 use crate::node::Inner;
 use crate::patience::patiently;
 use crate::{Node, NodeError};
@@ -205,44 +205,77 @@ impl Inner {
     async fn refresh(&self, drive: &Drive, patience: Duration) -> Result<Freshness, NodeError> {
         let deadline = Instant::now() + patience;
         let metadata = drive.metadata();
-        let _ = timeout_at(deadline, self.peer_of(metadata)).await;
-        if metadata.peers() == 0 {
-            return if metadata.length() > 0 {
-                Ok(Freshness::Held)
-            } else {
-                Err(NodeError::Nobody {
-                    tried: self.tried(),
-                    waited: patience,
-                })
-            };
+        loop {
+            let found = timeout_at(deadline, self.peer_of(metadata)).await;
+            if metadata.peers() > 0 {
+                let _ = timeout_at(
+                    deadline.min(Instant::now() + LATE_PEERS),
+                    self.all_joined(metadata),
+                )
+                .await;
+                let updated = timeout_at(deadline, drive.update()).await;
+                updated.unwrap_or(Ok(false))?;
+            }
+            match metadata.length() {
+                0 if found.is_err() || self.network.targets().is_empty() => {
+                    return Err(NodeError::Nobody {
+                        tried: self.tried(),
+                        waited: patience,
+                    });
+                }
+                // The peer has nothing of it yet, or has left. Another may come.
+                0 => {
+                    let longer = timeout_at(deadline, metadata.wait_longer_than(0)).await;
+                    longer.unwrap_or(Ok(0)).map_err(DriveError::from)?;
+                }
+                _ if metadata.peers() > 0 => return Ok(Freshness::Asked),
+                _ => return Ok(Freshness::Held),
+            }
         }
-        let updated = timeout_at(deadline, drive.update()).await;
-        updated.unwrap_or(Ok(false))?;
-        if metadata.length() == 0 {
-            // The peer has it open and nothing of it yet; another may have more.
-            let longer = timeout_at(deadline, metadata.wait_longer_than(0)).await;
-            longer.unwrap_or(Ok(0)).map_err(DriveError::from)?;
+    }
+
+    /// Asks the peers of a drive how long its content is. Without an answer what is known counts.
+    pub(crate) async fn refresh_content(&self, drive: &Drive, content: &Feed, patience: Duration) {
+        let deadline = Instant::now() + patience.min(CONTENT_PATIENCE);
+        // Who has the one log has the other, and joins it a moment later.
+        if !content.is_writable() && drive.metadata().peers() > 0 {
+            let _ = timeout_at(deadline, self.peer_of(content)).await;
+            let _ = timeout_at(deadline, content.update()).await;
         }
-        if metadata.length() == 0 {
-            return Err(NodeError::Nobody {
-                tried: self.tried(),
-                waited: patience,
-            });
-        }
-        Ok(Freshness::Asked)
     }
 
     /// Waits until a peer has the log open, or until it is clear that none will: nobody is to be
     /// asked, or nobody answers and something is stored here.
     async fn peer_of(&self, feed: &Feed) {
+        let hopeless = |targets: &[(Target, Standing)]| {
+            let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
+            targets.is_empty()
+                || (feed.length() > 0 && targets.iter().all(|(_, standing)| failed(standing)))
+        };
+        self.until(feed, |peers, targets| peers > 0 || hopeless(targets))
+            .await;
+    }
+
+    /// Waits until every target has the log open, or has failed.
+    async fn all_joined(&self, feed: &Feed) {
+        self.until(feed, |peers, targets| {
+            let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
+            peers
+                >= targets
+                    .iter()
+                    .filter(|(_, standing)| !failed(standing))
+                    .count()
+        })
+        .await;
+    }
+
+    /// Waits until the peers of a log and the standing of the targets are as wanted.
+    async fn until(&self, feed: &Feed, wanted: impl Fn(usize, &[(Target, Standing)]) -> bool) {
         let mut events = feed.events();
         let mut changes = self.network.changes();
         loop {
             changes.mark_unchanged();
-            let targets = self.network.targets();
-            let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
-            let hopeless = targets.iter().all(|(_, standing)| failed(standing));
-            if feed.peers() > 0 || targets.is_empty() || (hopeless && feed.length() > 0) {
+            if wanted(feed.peers(), &self.network.targets()) {
                 return;
             }
             tokio::select! {
@@ -252,6 +285,13 @@ impl Inner {
         }
     }
 }
+
+/// How long further peers are waited for when the first one is there: another may know a newer
+/// version.
+const LATE_PEERS: Duration = Duration::from_millis(500);
+
+/// How long peers of a drive are waited for to tell of its content.
+const CONTENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Patience where no peer is to be asked.
 const LOCAL_PATIENCE: Duration = Duration::from_millis(200);
