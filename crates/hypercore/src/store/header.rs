@@ -58,7 +58,8 @@ impl Kind {
         let entry_bytes = u16::from_be_bytes([header[5], header[6]]);
         if header == self.encode(entry_bytes) {
             Ok(Some(entry_bytes))
-        } else if present < HEADER_BYTES && self.encode(0)[..3] == header[..3] {
+        } else if present < HEADER_BYTES && header[..present] == self.encode(entry_bytes)[..present]
+        {
             // The very first write was torn; nothing can follow it.
             Ok(None)
         } else {
@@ -93,6 +94,8 @@ const MAGIC: [u8; 3] = [0x05, 0x02, 0x57];
 
 #[cfg(test)]
 mod tests {
+    use hypercore_storage::{MemoryDir, OpenMode, StorageDir};
+
     use super::*;
 
     #[track_caller]
@@ -100,6 +103,25 @@ mod tests {
         let header = hex::encode(kind.encode(entry_bytes));
         assert_eq!(header.trim_end_matches('0'), prefix.trim_end_matches('0'));
         assert_eq!(header.len(), 64);
+    }
+
+    #[test]
+    fn a_header_whose_write_was_torn_counts_as_never_written() {
+        let dir = MemoryDir::new();
+        let file = dir.open("tree", OpenMode::Create).unwrap();
+        let header = TREE.encode(40);
+        for present in 0..HEADER_BYTES {
+            file.truncate(0).unwrap();
+            file.write(0, &header[..present]).unwrap();
+            // Beyond its text the header is zeros, which a short file reads as too.
+            let expected = (present >= 15).then_some(40);
+            assert_eq!(TREE.read(&*file).unwrap(), expected, "{present} bytes");
+        }
+        file.write(0, &header).unwrap();
+        assert_eq!(TREE.read(&*file).unwrap(), Some(40));
+        file.truncate(8).unwrap();
+        file.write(3, &[9]).unwrap();
+        assert!(TREE.read(&*file).is_err(), "a short file of another kind");
     }
 
     #[test]
