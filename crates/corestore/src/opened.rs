@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use event_listener::{Event, EventListener};
@@ -15,8 +15,8 @@ use crate::registry::Registry;
 /// A stream of the feeds of a store: those open when it was made, then each one as it opens. It
 /// ends when the store closes.
 ///
-/// A feed that closes before it was taken is left out, so one that is never read grows no longer
-/// than the number of open cores and keeps none of them open.
+/// A feed that closes before it was taken is left out, so a stream that is never read stays within
+/// twice the number of open cores (or 64), and keeps none of them open.
 #[derive(Debug)]
 pub struct Opened {
     queue: Arc<Queue>,
@@ -51,10 +51,18 @@ impl Stream for Opened {
     }
 }
 
-/// Those who want to hear of every feed that opens.
-#[derive(Debug, Default)]
+/// Those who want to hear of every feed that opens; `None` once there will be no more.
+#[derive(Debug)]
 pub(crate) struct Subscribers {
-    queues: Mutex<Vec<Weak<Queue>>>,
+    queues: Mutex<Option<Vec<Weak<Queue>>>>,
+}
+
+impl Default for Subscribers {
+    fn default() -> Self {
+        Self {
+            queues: Mutex::new(Some(Vec::new())),
+        }
+    }
 }
 
 impl Subscribers {
@@ -66,10 +74,13 @@ impl Subscribers {
         });
         // Entered before the open feeds are listed: one that opens in between is told once, since
         // a queue takes no key twice.
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.retain(|queue| queue.strong_count() > 0);
-        queues.push(Arc::downgrade(&queue));
-        drop(queues);
+        match &mut *self.queues() {
+            Some(queues) => {
+                queues.retain(|queue| queue.strong_count() > 0);
+                queues.push(Arc::downgrade(&queue));
+            }
+            None => queue.close(),
+        }
         for feed in registry.feeds() {
             queue.push(feed.discovery_key());
         }
@@ -80,22 +91,26 @@ impl Subscribers {
     }
 
     pub(crate) fn tell(&self, key: DiscoveryKey) {
-        self.each(|queue| queue.push(key));
+        let queues: Vec<_> = self
+            .queues()
+            .iter()
+            .flatten()
+            .filter_map(Weak::upgrade)
+            .collect();
+        queues.iter().for_each(|queue| queue.push(key));
     }
 
     pub(crate) fn close(&self) {
-        self.each(|queue| {
-            queue.lock().closed = true;
-            queue.changed.notify(usize::MAX);
-        });
-    }
-
-    fn each(&self, act: impl Fn(&Queue)) {
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queues = self.queues().take();
         queues
             .iter()
+            .flatten()
             .filter_map(Weak::upgrade)
-            .for_each(|queue| act(&queue));
+            .for_each(|queue| queue.close());
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Option<Vec<Weak<Queue>>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,20 +124,39 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     keys: VecDeque<DiscoveryKey>,
+    /// How many keys there may be before those of closed cores are dropped.
+    limit: usize,
     closed: bool,
 }
 
+/// The least limit of waiting keys.
+const MIN_WAITING: usize = 64;
+
 impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, key: DiscoveryKey) {
+        let Some(registry) = self.registry.upgrade() else {
+            return;
+        };
         let mut waiting = self.lock();
-        if !waiting.keys.contains(&key) {
-            waiting.keys.push_back(key);
-            self.changed.notify(usize::MAX);
+        if waiting.keys.contains(&key) {
+            return;
         }
+        if waiting.keys.len() >= waiting.limit {
+            waiting.keys.retain(|key| registry.contains(key));
+            waiting.limit = MIN_WAITING.max(2 * waiting.keys.len());
+        }
+        waiting.keys.push_back(key);
+        drop(waiting);
+        self.changed.notify(usize::MAX);
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify(usize::MAX);
     }
 
     /// The next feed; `Some(None)` at the end; `None` if there is nothing yet.

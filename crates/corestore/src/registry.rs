@@ -66,6 +66,11 @@ impl Registry {
         feed.filter(|feed| !feed.is_closed())
     }
 
+    /// Whether a core is open, or being opened or closed. Never waits.
+    pub(crate) fn contains(&self, key: &DiscoveryKey) -> bool {
+        lock(&self.table).entries.contains_key(key)
+    }
+
     /// Every open feed, the one asked for longest ago first.
     pub(crate) fn feeds(&self) -> Vec<Feed> {
         let slots = lock(&self.table).slots();
