@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream};
+use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket, udp};
 
 /// Runs on async-std's global executor. Clones share a clock.
 ///
@@ -54,6 +54,10 @@ impl Runtime for AsyncStd {
             let local = listener.local_addr()?;
             Ok(TcpListener::new(Box::new(listener), local))
         })
+    }
+
+    fn bind_udp(&self, on: SocketAddr, port: UdpPort) -> io::Result<UdpSocket> {
+        udp::async_std::bind(on, port)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the Hypercore crates need of an async runtime: a clock, timers, tasks and TCP.
+//! What the Hypercore crates need of an async runtime: a clock, timers, tasks, TCP and UDP.
 //!
 //! The trait [`Runtime`] is object-safe, so that it travels as `Arc<dyn Runtime>` and leaves no type
 //! parameter in the crates above. Two adapters come with it, each behind a feature of its own:
@@ -25,6 +25,7 @@
 
 mod runtime;
 mod tcp;
+mod udp;
 
 #[cfg(feature = "async-std")]
 mod async_std;
@@ -33,6 +34,7 @@ mod tokio;
 
 pub use runtime::{BoxFuture, Runtime};
 pub use tcp::{Accept, Duplex, TcpListener, TcpStream};
+pub use udp::{Datagrams, MULTICAST_TTL, UdpPort, UdpSocket};
 
 #[cfg(feature = "async-std")]
 pub use crate::async_std::AsyncStd;

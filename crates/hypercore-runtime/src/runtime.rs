@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::{TcpListener, TcpStream};
+use crate::{TcpListener, TcpStream, UdpPort, UdpSocket};
 
 /// A future on the heap that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A clock, timers, tasks and TCP, from whatever runtime the program runs on.
+/// A clock, timers, tasks, TCP and UDP, from whatever runtime the program runs on.
 ///
 /// Every future returned here is cancel-safe: dropping it abandons the operation and loses nothing
 /// that was promised to somebody else.
@@ -33,4 +33,7 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 
     /// Listens on an address. Port 0 lets the system choose; [`TcpListener::local_addr`] tells.
     fn listen_tcp(&self, on: SocketAddr) -> BoxFuture<'static, io::Result<TcpListener>>;
+
+    /// Binds a UDP socket. Port 0 lets the system choose; [`UdpSocket::local_addr`] tells.
+    fn bind_udp(&self, on: SocketAddr, port: UdpPort) -> io::Result<UdpSocket>;
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream};
+use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket, udp};
 
 /// Runs on a tokio runtime, which must have I/O and time enabled. Clones share its clock.
 #[derive(Clone, Debug)]
@@ -73,6 +73,11 @@ impl Runtime for Tokio {
                 ))
             }),
         })
+    }
+
+    fn bind_udp(&self, on: SocketAddr, port: UdpPort) -> io::Result<UdpSocket> {
+        let _entered = self.handle.enter();
+        udp::tokio::bind(on, port)
     }
 }
 
