@@ -32,6 +32,7 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-runtime",
         ],
     ),
+    pure("hyperswarm", &["hypercore-runtime"]),
     pure("hypertrie", &["hypercore", "hypercore-crypto"]),
     pure(
         "corestore",
