@@ -49,6 +49,8 @@ pub struct Hypercore {
     /// Whether the log's key is the hash of its roots, and it has no signatures.
     is_static: bool,
     poisoned: bool,
+    /// Whether an append failed and may have left a signature beyond the length.
+    stale_tail: bool,
     /// Whether the author was found to have signed two different logs.
     frozen: bool,
     /// The length that was signed once, when part of what was signed is lost.
@@ -85,6 +87,7 @@ impl Hypercore {
             unflushed: 0,
             is_static: false,
             poisoned: false,
+            stale_tail: false,
             frozen: false,
             lost: None,
             _lock: lock,

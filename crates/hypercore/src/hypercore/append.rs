@@ -1,6 +1,10 @@
+use std::io;
+
+use hypercore_crypto::Signature;
+
 use crate::hypercore::{Hypercore, hash_roots};
 use crate::tree::{Growth, grow};
-use crate::{AppendError, NodeIndex};
+use crate::{AppendError, Node, NodeIndex};
 
 impl Hypercore {
     /// Appends one block; returns its index.
@@ -33,15 +37,16 @@ impl Hypercore {
         if blocks.is_empty() {
             return Ok(first);
         }
+        self.forget_lost_tail()?;
         let length = first + blocks.len() as u64;
         let Growth { mut nodes, roots } = grow(&self.roots, blocks.iter().map(AsRef::as_ref));
         let signature = pair.sign_tree(&hash_roots(&roots), length);
 
         let parts: Vec<&[u8]> = blocks.iter().map(AsRef::as_ref).collect();
         self.content_dirty = true;
-        self.store.blocks.write(self.byte_length, &parts)?;
-        self.store.nodes.write(&mut nodes)?;
-        self.store.signatures.put(length, &signature)?;
+        let written = self.write_append(&parts, &mut nodes, length, &signature);
+        self.stale_tail = written.is_err();
+        written?;
 
         for index in first..length {
             self.bits.set_block(index);
@@ -49,6 +54,31 @@ impl Hypercore {
         }
         self.set_roots(length, roots);
         Ok(first)
+    }
+
+    fn write_append(
+        &mut self,
+        blocks: &[&[u8]],
+        nodes: &mut [Node],
+        length: u64,
+        signature: &Signature,
+    ) -> io::Result<()> {
+        self.store.blocks.write(self.byte_length, blocks)?;
+        self.store.nodes.write(nodes)?;
+        self.store.signatures.put(length, signature)
+    }
+
+    /// Lets go of signatures beyond the length: those of appends that failed, or that were never
+    /// flushed and that a power cut took parts of. Left in place, they could come true again as soon as what is appended
+    /// now happens to fill in what they lack.
+    fn forget_lost_tail(&mut self) -> io::Result<()> {
+        if self.stale_tail || self.store.signatures.capacity() > self.length {
+            let result = self.store.signatures.truncate(self.length);
+            self.poisoned = result.is_err();
+            self.stale_tail = false;
+            return result;
+        }
+        Ok(())
     }
 
     fn check_sizes<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<(), AppendError> {

@@ -27,9 +27,11 @@ impl Hypercore {
             self.store.sync_content()?;
             self.content_dirty = false;
         }
-        if self.dir_dirty {
+        // The file `data` comes with the first block, which may be long after the others.
+        if self.dir_dirty || self.store.blocks.is_unlisted() {
             self.dir.sync()?;
             self.dir_dirty = false;
+            self.store.blocks.set_listed();
         }
         if !self.bits.dirty().is_empty() {
             self.store.pages.write_blocks(&self.bits)?;

@@ -60,7 +60,7 @@ impl Hypercore {
             if tries > MAX_TRIES {
                 break;
             }
-            if self.extend_to(length, signed)? {
+            if self.extend_to(length, signed, claimed)? {
                 break;
             }
         }
@@ -68,24 +68,30 @@ impl Hypercore {
     }
 
     /// Lets the log go on to `length` if what is stored up to there belongs to it.
-    fn extend_to(&mut self, length: u64, signed: bool) -> Result<bool, OpenError> {
+    fn extend_to(&mut self, length: u64, signed: bool, claimed: u64) -> Result<bool, OpenError> {
         let Some((growth, whole)) = self.stored_growth(length)? else {
             return Ok(false);
         };
+        let all_here = whole.len() as u64 == length - self.length;
         if signed {
             if self.verified_roots(length)?.as_ref() != Some(&growth.roots) {
                 return Ok(false);
             }
+            // A block that its author has lost is nowhere: if it was never flushed, and so never
+            // announced, it is better gone than missing for ever from the middle of the log.
+            if self.is_writable() && !all_here && length > claimed {
+                return Ok(false);
+            }
         } else {
             // The signature is lost. The very tree that was signed then is signed again.
-            let all_here = whole.len() as u64 == length - self.length;
             let (true, Some(pair)) = (all_here && !self.options.read_only, self.pair()) else {
                 return Ok(false);
             };
             let signature = pair.sign_tree(&hash_roots(&growth.roots), length);
             self.store.signatures.put(length, &signature)?;
-            self.content_dirty = true;
         }
+        // Whoever wrote this may have ended before it was durable.
+        self.content_dirty = true;
         for block in whole {
             self.bits.set_block(block);
         }

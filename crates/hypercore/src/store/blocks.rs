@@ -8,6 +8,8 @@ use hypercore_storage::{OpenMode, Storage, StorageDir};
 pub(crate) struct BlockFile {
     dir: Arc<dyn StorageDir>,
     file: Option<Arc<dyn Storage>>,
+    /// Whether the file was created here and its name may not survive a crash.
+    unlisted: bool,
 }
 
 impl BlockFile {
@@ -21,7 +23,11 @@ impl BlockFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             opened => Some(opened?),
         };
-        Ok(Self { dir, file })
+        Ok(Self {
+            dir,
+            file,
+            unlisted: false,
+        })
     }
 
     /// Reads exactly `bytes` bytes; [`io::ErrorKind::UnexpectedEof`] if there are fewer.
@@ -54,8 +60,19 @@ impl BlockFile {
         self.file.as_ref().map_or(Ok(()), |file| file.sync())
     }
 
+    /// Whether the directory has to be synced for the file to survive a crash.
+    pub(crate) fn is_unlisted(&self) -> bool {
+        self.unlisted
+    }
+
+    /// The directory was synced.
+    pub(crate) fn set_listed(&mut self) {
+        self.unlisted = false;
+    }
+
     fn file(&mut self) -> io::Result<&dyn Storage> {
         if self.file.is_none() {
+            self.unlisted = true;
             self.file = Some(self.dir.open(NAME, OpenMode::Create)?);
         }
         Ok(&**self.file.as_ref().expect("opened above"))

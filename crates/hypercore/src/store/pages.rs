@@ -154,3 +154,99 @@ const PAGE_BYTES: u16 = 3584;
 const OLD_PAGE_BYTES: u16 = 3328;
 const BLOCK_PART: usize = 1024;
 const PARTS: usize = 1024 + 2048;
+
+#[cfg(test)]
+mod tests {
+    use hypercore_storage::{MemoryDir, OpenMode, StorageDir};
+    use serde::Deserialize;
+    use serde_json::Value;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::{NodeIndex, rle};
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Case {
+        block_ranges: Vec<(u64, u64)>,
+        pages: Vec<PageVector>,
+        have_rle: String,
+        have_rle_from8192: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct PageVector {
+        data: Part,
+        tree: Part,
+        index: Part,
+        sha256: String,
+    }
+
+    /// A part of a page: its bytes without zeros at the end, or its length and hash.
+    #[derive(Deserialize)]
+    struct Part {
+        prefix: Option<String>,
+        sha256: Option<String>,
+    }
+
+    impl Part {
+        #[track_caller]
+        fn check(&self, found: &[u8]) {
+            match (&self.prefix, &self.sha256) {
+                (Some(prefix), _) => {
+                    let end = found.iter().rposition(|byte| *byte != 0);
+                    assert_eq!(hex::encode(&found[..end.map_or(0, |at| at + 1)]), *prefix);
+                }
+                (None, hash) => assert_eq!(Some(sha256(found)), *hash),
+            }
+        }
+    }
+
+    fn sha256(bytes: &[u8]) -> String {
+        hex::encode(Sha256::digest(bytes))
+    }
+
+    /// Here and not in `tests/`, since no log has blocks at such places without those before them.
+    #[test]
+    fn pages_are_those_of_the_reference_whatever_is_stored() {
+        let all: Value =
+            serde_json::from_str(include_str!("../../tests/vectors/hypercore.json")).unwrap();
+        let cases: Vec<Case> = serde_json::from_value(all["bitfield"].clone()).unwrap();
+        assert_eq!(cases.len(), 9);
+        for case in cases {
+            let mut bits = Bitfield::new();
+            for index in case.block_ranges.iter().flat_map(|range| range.0..range.1) {
+                bits.set_block(index);
+                bits.set_node(NodeIndex::leaf(index));
+            }
+            let dir = MemoryDir::new();
+            let file = dir.open("bitfield", OpenMode::Create).unwrap();
+            let mut pages = PageFile::open(file.clone()).unwrap();
+            pages.write_header().unwrap();
+            pages.write_blocks(&bits).unwrap();
+            pages.write_nodes(&bits).unwrap();
+
+            let mut bytes = vec![0; usize::try_from(file.len().unwrap() - ENTRIES).unwrap()];
+            file.read(ENTRIES, &mut bytes).unwrap();
+            let found: Vec<&[u8]> = bytes.chunks(usize::from(PAGE_BYTES)).collect();
+            assert_eq!(found.len(), case.pages.len());
+            for (found, expected) in found.into_iter().zip(&case.pages) {
+                expected.data.check(&found[..BLOCK_PART]);
+                expected.tree.check(&found[BLOCK_PART..PARTS]);
+                expected.index.check(&found[PARTS..]);
+                assert_eq!(sha256(found), expected.sha256);
+            }
+            let have = |start| hex::encode(rle::encode(&bits.block_bytes(start, 4 * 1024)));
+            assert_eq!(have(0), case.have_rle);
+            if let Some(expected) = case.have_rle_from8192 {
+                assert_eq!(have(8192), expected);
+            }
+            // Read back, nothing is lost.
+            let read = PageFile::open(file).unwrap().load(1 << 20).unwrap();
+            assert_eq!(
+                read.count_blocks(0..u64::MAX),
+                bits.count_blocks(0..u64::MAX)
+            );
+        }
+    }
+}

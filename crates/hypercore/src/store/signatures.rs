@@ -58,6 +58,14 @@ impl SignatureFile {
         Ok(())
     }
 
+    /// Forgets the signatures of all lengths above `length`, for good.
+    pub(crate) fn truncate(&mut self, length: u64) -> io::Result<()> {
+        let end = ENTRIES + ENTRY_BYTES * length;
+        self.file.truncate(end)?;
+        self.bytes = end;
+        self.file.sync()
+    }
+
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }
