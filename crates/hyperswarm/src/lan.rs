@@ -12,15 +12,17 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-mod bucket;
 mod links;
 mod name;
 mod packet;
+mod sources;
 
 pub use links::{Link, MAX_LINKS, links};
 pub use packet::{Answer, LanTopic, MAX_PACKET_BYTES, MAX_RECORDS, Packet, PacketError, Service};
 
-use bucket::{Bucket, Sources};
+use sources::Sources;
+
+use crate::bucket::Bucket;
 
 /// Where everybody sends and listens.
 pub const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 251), 5353);
