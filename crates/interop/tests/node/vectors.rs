@@ -28,6 +28,11 @@ fn hyperdrive() {
     check("hyperdrive");
 }
 
+#[test]
+fn hyperswarm() {
+    check("hyperswarm");
+}
+
 #[track_caller]
 fn check(name: &str) {
     let copies = copies(name);
