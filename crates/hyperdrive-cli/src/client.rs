@@ -74,16 +74,14 @@ impl Client {
     ) -> Result<Imported, Failure> {
         let told = |moved| progress.update(amounts(moved));
         let (key, imported) = self.node.import(folder, told).await?;
-        let foreign = imported.foreign.iter().map(|path| {
-            format!("{path}: not in the folder; another writer of the drive added it, so it stays")
-        });
         Ok(Imported {
             link: Link::new(*key.as_bytes()).to_string(),
             files: imported.files,
             bytes: imported.bytes,
             unchanged: imported.unchanged,
             removed: imported.removed,
-            warnings: shown(&imported.warnings).chain(foreign).collect(),
+            warnings: shown(&imported.warnings).collect(),
+            foreign: imported.foreign,
         })
     }
 
@@ -136,6 +134,8 @@ pub(crate) struct Imported {
     pub(crate) removed: u64,
     /// What was left out, and why.
     pub(crate) warnings: Vec<String>,
+    /// Entries that another writer added to the drive. They stay.
+    pub(crate) foreign: Vec<String>,
 }
 
 /// What an export did.

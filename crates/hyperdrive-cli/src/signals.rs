@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::process;
@@ -44,6 +45,21 @@ impl Signals {
             exit = self.asked() => Err(Failure::asked(exit)),
             done = work => done,
         }
+    }
+
+    /// As [`unless_asked`](Self::unless_asked), for work that goes on after each round until it is
+    /// asked to end. `round` is how its last round ended: if that left something out, so does the
+    /// program, whatever ended it.
+    pub(crate) async fn between_rounds<T>(
+        &mut self,
+        round: &Cell<Exit>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let done = self.unless_asked(work).await;
+        done.map_err(|failure| match (failure.exit(), round.get()) {
+            (Exit::Interrupted | Exit::Terminated, Exit::Partial) => Failure::asked(Exit::Partial),
+            _ => failure,
+        })
     }
 
     /// Waits for the request to end, for ever if there is none. Cancel-safe.

@@ -46,7 +46,8 @@ impl Drive {
     /// Opens the drive that has this key. Writable if the store has the secret keys of both logs.
     ///
     /// Waits for nobody: of a drive that was never seen before nothing is known until a peer
-    /// brings it. If the core is writable and empty, the drive is created.
+    /// brings it. If the core is writable and empty, the drive is created: that is how a drive gets
+    /// a key pair from elsewhere, once [`Corestore::get_by_key_pair`] has brought it into the store.
     pub async fn open(
         store: &Corestore,
         key: &PublicKey,

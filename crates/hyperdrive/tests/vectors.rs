@@ -7,6 +7,7 @@ use bytes::Bytes;
 use corestore::Corestore;
 use futures_lite::future::block_on;
 use hypercore::Feed;
+use hypercore_crypto::KeyPair;
 use hypercore_storage::MemoryDir;
 use hyperdrive::{Attributes, Drive, DriveError, Options, Stat};
 use serde_json::Value;
@@ -259,6 +260,26 @@ fn take(feed: &Feed, blocks: &Value) {
         .map(|block| bytes(&block["hex"]))
         .collect();
     feed.append_batch(&blocks).unwrap();
+}
+
+#[test]
+fn a_drive_can_have_a_key_pair_from_elsewhere() {
+    block_on(async {
+        let vectors = vectors();
+        let case = &vectors["otherDrives"]["explicitKeyPair"];
+        let of = |field: &str| case[field].as_str().unwrap();
+        let store = store(&case["masterKey"]);
+        let seed = bytes(&case["seed"]).try_into().unwrap();
+        let metadata = store.get_by_key_pair(&KeyPair::from_seed(&seed)).unwrap();
+        let drive = Drive::open(&store, &metadata.public_key(), like_the_reference())
+            .await
+            .unwrap();
+        assert!(drive.is_writable());
+        assert_eq!(drive.key().to_string(), of("key"));
+        let content = drive.content().await.unwrap();
+        assert_eq!(content.public_key().to_string(), of("contentKey"));
+        check_metadata(&drive, &Value::from(vec![case["header"].clone()]));
+    });
 }
 
 #[test]

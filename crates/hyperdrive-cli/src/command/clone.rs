@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Clone, Global};
@@ -27,32 +28,31 @@ pub(crate) async fn run(
         );
     }
     let client = Client::reader(&global, &args.reach.peers, true).await?;
-    let cloned = signals.unless_asked(clone(&client, &args)).await;
+    let round = Cell::new(Exit::Ok);
+    let cloned = signals
+        .between_rounds(&round, clone(&client, &args, &round))
+        .await;
     client.end(cloned).await
 }
 
-async fn clone(client: &Client, args: &Clone) -> Result<Exit, Failure> {
+async fn clone(client: &Client, args: &Clone, round: &Cell<Exit>) -> Result<Exit, Failure> {
     let mut session = client.open(&args.link.link, args.reach.timeout).await?;
     let folder = match &args.folder {
         Some(folder) => folder.clone(),
         None => PathBuf::from(&session.key()[..8]),
     };
-    let mut exit = export(&session, args, &folder).await?;
+    round.set(export(&session, args, &folder).await?);
     if !args.live {
-        return Ok(exit);
+        return Ok(round.get());
     }
     loop {
         session.newer().await?;
-        exit = export(&session, args, &folder)
-            .await
-            .or_else(|failure| match failure.exit() {
-                // Nobody there for a while is what following means; the next version may succeed.
-                Exit::TryAgain => {
-                    eprintln!("hyperdrive: {failure}");
-                    Ok(exit)
-                }
-                _ => Err(failure),
-            })?;
+        match export(&session, args, &folder).await {
+            Ok(exit) => round.set(exit),
+            // Nobody there for a while is what following means; the next version may succeed.
+            Err(failure) if failure.exit() == Exit::TryAgain => eprintln!("hyperdrive: {failure}"),
+            Err(failure) => return Err(failure),
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use crate::args::{Global, Share};
 use crate::client::{self, Client, FolderWatch, Imported};
 use crate::exit::Exit;
@@ -13,12 +15,15 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     client::shareable(&global, &args.folder)?;
     let client = Client::holder(&global).await?;
-    let shared = signals.unless_asked(share(&client, &args)).await;
+    let round = Cell::new(Exit::Ok);
+    let shared = signals
+        .between_rounds(&round, share(&client, &args, &round))
+        .await;
     client.end(shared).await
 }
 
 /// Shares until the signals end it.
-async fn share(client: &Client, args: &Share) -> Result<Exit, Failure> {
+async fn share(client: &Client, args: &Share, round: &Cell<Exit>) -> Result<Exit, Failure> {
     // The port is taken first: an import may be long, and a port that is not to be had is not worth
     // waiting for. Nobody is answered on it until the import is complete.
     let port = client.bind(args.listen.listen).await?;
@@ -29,22 +34,27 @@ async fn share(client: &Client, args: &Share) -> Result<Exit, Failure> {
         None
     };
     let imported = import(client, args).await?;
-    report(&imported);
+    round.set(report(&imported));
     eprintln!("listening on {}", client.serve(port));
     let mut out = Output::stdout();
     out.line(&imported.link)?;
     out.finish()?;
     match &mut watch {
-        Some(watch) => follow(client, args, watch).await,
+        Some(watch) => follow(client, args, watch, round).await,
         None => std::future::pending().await,
     }
 }
 
-async fn follow(client: &Client, args: &Share, watch: &mut FolderWatch) -> Result<Exit, Failure> {
+async fn follow(
+    client: &Client,
+    args: &Share,
+    watch: &mut FolderWatch,
+    round: &Cell<Exit>,
+) -> Result<Exit, Failure> {
     loop {
         watch.changed().await;
         match import(client, args).await {
-            Ok(imported) => report(&imported),
+            Ok(imported) => round.set(report(&imported)),
             // A folder that is away for a moment, or a file that nobody may read, must not take
             // down what is being served.
             Err(failure) => {
@@ -59,7 +69,12 @@ async fn import(client: &Client, args: &Share) -> Result<Imported, Failure> {
     client.import(&args.folder, &progress).await
 }
 
-fn report(imported: &Imported) {
+/// Tells what an import did, and whether it left something out.
+fn report(imported: &Imported) -> Exit {
+    for path in &imported.foreign {
+        let kept = "not in the folder; another writer of the drive added it, so it stays";
+        eprintln!("warning: {}: {kept}", printable(path));
+    }
     for warning in &imported.warnings {
         eprintln!("warning: {}", printable(warning));
     }
@@ -75,4 +90,9 @@ fn report(imported: &Imported) {
         count(files, "file"),
         size(bytes)
     );
+    if imported.warnings.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Partial
+    }
 }

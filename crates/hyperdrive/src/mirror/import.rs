@@ -130,7 +130,7 @@ impl Import {
             batch.commit().await?;
         }
         let in_folder =
-            |key: &&String| self.before.contains(key) && self.scan.entries.contains_key(*key);
+            |key: &&String| self.scan.entries.contains_key(*key) || self.scan.is_hidden(key);
         self.report
             .written
             .paths
@@ -138,8 +138,13 @@ impl Import {
         Ok(self.report)
     }
 
+    /// Finds what has left the folder. What cannot be seen in it, in a folder without permission to
+    /// list it perhaps, has not left it.
     fn plan_removals(&mut self) {
         for (key, stat) in &self.remote {
+            if self.scan.is_hidden(key) {
+                continue;
+            }
             let gone = match self.scan.entries.get(key) {
                 None => true,
                 // An entry that has become a directory of files needs none of its own.

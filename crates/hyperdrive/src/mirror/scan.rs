@@ -1,7 +1,9 @@
 //! What is in a folder on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
 use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -56,18 +58,23 @@ impl FileState {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     pub(crate) entries: BTreeMap<String, Local>,
+    /// Where it could not be seen what is there.
+    unreadable: BTreeSet<String>,
     pub(crate) warnings: Vec<Warning>,
 }
 
 /// Looks through a folder. Links are not followed, and nothing is left out for its name, except what
 /// is at or below the paths in `exclude`.
+///
+/// A part that cannot be read is a warning, and [`Scan::is_hidden`] names what it may hold. If the
+/// folder itself cannot be listed to its end, nothing can be said about any path: that is an error.
 pub(crate) fn scan(root: &Path, exclude: &[PathBuf]) -> Result<Scan, MirrorError> {
     let folder_error = |error| MirrorError::Folder {
         path: root.to_owned(),
         error,
     };
     if !std::fs::metadata(root).map_err(folder_error)?.is_dir() {
-        return Err(folder_error(std::io::ErrorKind::NotADirectory.into()));
+        return Err(folder_error(io::ErrorKind::NotADirectory.into()));
     }
     let mut scan = Scan::default();
     let exclude = exclude.to_vec();
@@ -82,16 +89,13 @@ pub(crate) fn scan(root: &Path, exclude: &[PathBuf]) -> Result<Scan, MirrorError
             Ok(entry) if entry.depth() == 0 => continue,
             Ok(entry) => entry,
             Err(error) => {
-                let path = error_path(&error).unwrap_or(root);
-                let shown = path
-                    .strip_prefix(root)
-                    .unwrap_or(path)
-                    .display()
-                    .to_string();
-                let reason = error
-                    .io_error()
-                    .map_or_else(|| error.to_string(), ToString::to_string);
-                scan.warnings.push(Warning::new(shown, reason));
+                let below = error_path(&error).and_then(|path| path.strip_prefix(root).ok());
+                let below = below.map(Path::to_owned).unwrap_or_default();
+                let error = into_io_error(error);
+                if below.as_os_str().is_empty() {
+                    return Err(folder_error(error));
+                }
+                scan.hide(&below, error.to_string());
                 continue;
             }
         };
@@ -103,10 +107,15 @@ pub(crate) fn scan(root: &Path, exclude: &[PathBuf]) -> Result<Scan, MirrorError
         {
             continue;
         }
-        let local = key_of(below).and_then(|key| {
-            let metadata = entry.metadata().map_err(|error| error.to_string())?;
-            Ok((local(root, &key, entry.path(), &metadata)?, key))
-        });
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                scan.hide(below, into_io_error(error).to_string());
+                continue;
+            }
+        };
+        let local =
+            key_of(below).and_then(|key| Ok((local(root, &key, entry.path(), &metadata)?, key)));
         match local {
             Ok((local, key)) => scan.add(key, local),
             Err(reason) => scan
@@ -123,6 +132,27 @@ impl Scan {
             *empty = false;
         }
         self.entries.insert(key, local);
+    }
+
+    /// Notes that it could not be seen what is at a path and below it.
+    fn hide(&mut self, below: &Path, reason: String) {
+        if let Ok(key) = key_of(below) {
+            for seen in [path::parent(&key), &key] {
+                if let Some(Local::Directory { empty, .. }) = self.entries.get_mut(seen) {
+                    *empty = false;
+                }
+            }
+            self.unreadable.insert(key);
+        }
+        let shown = below.display().to_string();
+        self.warnings.push(Warning::new(shown, reason));
+    }
+
+    /// Whether something may be at this path that could not be seen.
+    pub(crate) fn is_hidden(&self, key: &str) -> bool {
+        !self.unreadable.is_empty()
+            && (self.unreadable.contains(key)
+                || path::ancestors(key).any(|above| self.unreadable.contains(above)))
     }
 }
 
@@ -179,6 +209,19 @@ fn mode(metadata: &Metadata) -> u32 {
         (false, true) => 0o444,
         (false, false) => 0o644,
     }
+}
+
+/// The system's own error, without the path, which the warning names already.
+fn into_io_error(error: ignore::Error) -> io::Error {
+    let told = error.to_string();
+    let Some(error) = error.into_io_error() else {
+        return io::Error::other(told);
+    };
+    let code = error.raw_os_error().or_else(|| {
+        let source = error.source()?.downcast_ref::<io::Error>()?;
+        source.raw_os_error()
+    });
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn error_path(error: &ignore::Error) -> Option<&Path> {
