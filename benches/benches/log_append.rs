@@ -1,0 +1,89 @@
+//! Appending to a log: one block a call, in batches, and made durable after each call.
+//!
+//! Every iteration begins with a fresh log, so that its length does not depend on how long the
+//! bench has been running.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use benches::data::block;
+use benches::place::{Fresh, Place};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hypercore::{Hypercore, Options};
+use hypercore_crypto::KeyPair;
+
+/// Sizes of blocks in bytes, and how many of them one call takes when they come in batches.
+const SIZES: [(usize, u64); 3] = [(512, 1000), (16 << 10, 256), (64 << 10, 64)];
+
+/// Blocks in one iteration of what appends them one by one.
+const SINGLES: u64 = 100;
+
+/// One signature, one write to each file and one hash a block.
+fn single(c: &mut Criterion) {
+    append(
+        c,
+        "single",
+        |_| SINGLES,
+        |log, blocks| {
+            for block in blocks {
+                log.append(block).unwrap();
+            }
+        },
+    );
+}
+
+/// One signature and one write to each file for all of them.
+fn batch(c: &mut Criterion) {
+    append(
+        c,
+        "batch",
+        |batch| batch,
+        |log, blocks| {
+            log.append_batch(blocks).unwrap();
+        },
+    );
+}
+
+/// As `single`, with a flush after each block; in memory that costs bookkeeping alone.
+fn durable(c: &mut Criterion) {
+    append(
+        c,
+        "durable",
+        |_| SINGLES / 10,
+        |log, blocks| {
+            for block in blocks {
+                log.append(block).unwrap();
+                log.flush().unwrap();
+            }
+        },
+    );
+}
+
+fn append(c: &mut Criterion, how: &str, count: fn(u64) -> u64, work: fn(&mut Hypercore, &[&[u8]])) {
+    for place in Place::ALL {
+        let mut group = c.benchmark_group(format!("log_append/{how}/{}", place.name()));
+        group.sample_size(10);
+        for (size, batch) in SIZES {
+            let count = count(batch);
+            let blocks: Vec<_> = (0..count).map(|i| block(i, size)).collect();
+            group.throughput(Throughput::Bytes(count * size as u64));
+            group.bench_function(BenchmarkId::from_parameter(size), |b| {
+                b.iter_batched(
+                    || empty(place),
+                    |(mut log, fresh)| {
+                        work(&mut log, &blocks);
+                        (log, fresh)
+                    },
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+}
+
+fn empty(place: Place) -> (Hypercore, Fresh) {
+    let fresh = place.fresh();
+    let options = Options::new().key_pair(KeyPair::from_seed(&[1; 32]));
+    (Hypercore::open(fresh.dir(), options).unwrap(), fresh)
+}
+
+criterion_group!(benches, single, batch, durable);
+criterion_main!(benches);
