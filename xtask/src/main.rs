@@ -1,8 +1,8 @@
 //! The project's chores, in Rust so that they run wherever the project does: `cargo xtask <chore>`.
 //!
 //! `test` runs everything that can be run, `ci` adds what a reviewer would ask for first, `tidy`
-//! checks the laws of the house that no compiler knows, `fuzz` runs targets for a bounded time,
-//! `bench-compare` measures against Node.
+//! checks the laws of the house that no compiler knows, `fault` proves rows of the fault matrix,
+//! `fuzz` runs targets for a bounded time, `bench-compare` measures against Node.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,10 @@ use clap::{Parser, Subcommand};
 
 mod ci;
 mod compare;
+mod fault;
 mod fuzz;
 mod graph;
+mod memory;
 mod node;
 mod run;
 mod summary;
@@ -38,6 +40,8 @@ enum Chore {
     Ci,
     /// Check the laws of the house: crate graph, manifests, files, links.
     Tidy,
+    /// Prove rows of the fault matrix: their tests, each alone, with seed, memory and time.
+    Fault(fault::Args),
     /// Run fuzz targets for a bounded time.
     Fuzz(fuzz::Args),
     /// Do the same work here and in the Node packages, in turn, and print the ratios.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&args),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy(),
+        Chore::Fault(args) => fault::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::BenchCompare(args) => compare::run(&args),
     };

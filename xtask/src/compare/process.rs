@@ -1,15 +1,14 @@
 //! One process under measurement: its first words, its memory, its end.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::memory::Watch;
 
 /// A running process. It is killed if it is dropped before its end.
 pub(super) struct Process {
@@ -18,8 +17,7 @@ pub(super) struct Process {
     stdout: BufReader<ChildStdout>,
     address: Receiver<String>,
     started: Instant,
-    over: Arc<AtomicBool>,
-    memory: Option<JoinHandle<u64>>,
+    memory: Option<Watch>,
 }
 
 impl Process {
@@ -44,18 +42,13 @@ impl Process {
                 }
             }
         });
-        let over = Arc::new(AtomicBool::new(false));
-        let memory = thread::spawn({
-            let (over, id) = (Arc::clone(&over), child.id());
-            move || watch_memory(id, &over)
-        });
+        let memory = Watch::start(&child);
         Ok(Self {
             child,
             stdin,
             stdout,
             address,
             started,
-            over,
             memory: Some(memory),
         })
     }
@@ -107,42 +100,13 @@ impl Process {
     }
 
     fn peak(&mut self) -> u64 {
-        self.over.store(true, Ordering::Relaxed);
-        self.memory
-            .take()
-            .and_then(|watch| watch.join().ok())
-            .unwrap_or_default()
+        self.memory.take().and_then(Watch::peak).unwrap_or_default()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
         let _already_ended = self.child.kill();
         let _reaped = self.child.wait();
     }
-}
-
-/// Reads the high-water mark until the process is over. It only ever rises, so the last reading is
-/// short of the truth by what a few milliseconds can add. 0 where there is no `/proc`.
-fn watch_memory(id: u32, over: &AtomicBool) -> u64 {
-    let mut peak = 0;
-    while !over.load(Ordering::Relaxed) {
-        match high_water_mark(id) {
-            Some(bytes) => peak = peak.max(bytes),
-            None if peak > 0 => break,
-            None => {}
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    peak
-}
-
-fn high_water_mark(id: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1024)
 }
