@@ -23,6 +23,7 @@ pub(crate) const RULES: &[Rule] = &[
     pure("hyperdrive-url", &[]),
     pure("hypercore", &["hypercore-crypto", "hypercore-storage"]),
     pure("hypercore-protocol", &["hypercore-crypto"]),
+    pure("hyperswarm-dht", &["hypercore-crypto"]),
     pure(
         "hypercore-replication",
         &[
