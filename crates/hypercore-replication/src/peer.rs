@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use hypercore::{Answer, DataError, Feed, Received, RemoteTree, Request};
 use hypercore_protocol as wire;
@@ -74,6 +75,11 @@ pub(crate) struct Outcome {
     pub(crate) refused: bool,
 }
 
+// Every mailbox can be told, and every message sent.
+const _: () = assert!(hypercore::MAX_MAILBOXES <= wire::MAX_EXTENSIONS);
+const _: () = assert!(hypercore::MAX_MAILBOX_NAME_BYTES <= wire::MAX_EXTENSION_NAME_BYTES);
+const _: () = assert!(hypercore::MAX_MAIL_BYTES + 16 <= wire::MAX_BODY_BYTES);
+
 const PAGE_BLOCKS: u64 = 8192;
 const REGION_BLOCKS: u64 = 1 << 20;
 
@@ -132,13 +138,8 @@ impl Peer {
         self.open = true;
         self.log.handle_open();
         self.expect_answer(now, config);
-        let mut messages = Vec::new();
-        if config.ack {
-            messages.push(Message::Options(wire::Options {
-                extensions: Vec::new(),
-                ack: true,
-            }));
-        }
+        // Options come first, so that the remote knows the numbers of the extensions.
+        let mut messages = vec![options(self.log.poll_mailboxes().unwrap_or_default(), config)];
         if !config.upload || !self.downloading {
             messages.push(self.status(config));
         }
@@ -305,6 +306,9 @@ impl Peer {
         if !self.open {
             return;
         }
+        if let Some(names) = self.log.poll_mailboxes() {
+            messages.push(options(names, config));
+        }
         if !self.downloading {
             if !self.log.is_needed() {
                 return;
@@ -452,6 +456,15 @@ impl Peer {
         self.stalled = false;
         self.progress = None;
     }
+}
+
+/// What the remote is told of mailboxes and acknowledgements. The connection does not send what the
+/// remote assumes anyway.
+fn options(mailboxes: Vec<Arc<str>>, config: &Config) -> Message {
+    Message::Options(wire::Options {
+        extensions: mailboxes.iter().map(ToString::to_string).collect(),
+        ack: config.ack,
+    })
 }
 
 /// The message that says that a request cannot be answered.

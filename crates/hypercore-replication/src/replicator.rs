@@ -6,7 +6,9 @@ use bytes::Bytes;
 use hypercore::{Answer, Feed, HintBudget};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypercore_protocol as wire;
-use hypercore_protocol::{Channel, Connection, Event, Message, Role, Secrets, Timestamp};
+use hypercore_protocol::{
+    Channel, Connection, Event, Extension, Message, Role, Secrets, Timestamp,
+};
 
 use crate::doorbell::Doorbell;
 use crate::peer::{Fault, Moment, Peer, refusal, unhave};
@@ -336,7 +338,10 @@ impl Replicator {
         };
         self.touched.insert(channel);
         match message {
-            Message::Options(options) => peer.remote_ack = options.ack,
+            Message::Options(options) => {
+                peer.remote_ack = options.ack;
+                peer.log.handle_mailboxes(&options.extensions);
+            }
             Message::Status(status) => peer.handle_status(status),
             Message::Have(have) => peer.handle_have(self.now, have, &self.config)?,
             Message::Unhave(wire::Unhave { start, length }) => {
@@ -370,7 +375,10 @@ impl Replicator {
                     self.faults += 1;
                 }
             }
-            Message::Unwant(_) | Message::Extension(_) => {}
+            Message::Extension(Extension { name, payload }) => {
+                peer.log.handle_mail(&name, payload);
+            }
+            Message::Unwant(_) => {}
         }
         Ok(())
     }
@@ -398,12 +406,32 @@ impl Replicator {
         for message in messages {
             self.send(channel, message);
         }
+        self.send_mail(channel);
         if finished {
             self.connection.close(channel);
             self.remove(channel);
             return;
         }
         self.schedule(channel);
+    }
+
+    /// Sends the messages for mailboxes of the remote, as long as not too much waits already.
+    fn send_mail(&mut self, channel: Channel) {
+        loop {
+            if self.connection.queued_bytes() >= MAX_PENDING_BYTES {
+                self.touched.insert(channel);
+                return;
+            }
+            let mail = self
+                .peers
+                .get(&channel)
+                .and_then(|peer| peer.log.poll_mail());
+            let Some((name, payload)) = mail else {
+                return;
+            };
+            // One whose mailbox was closed meanwhile is not sent.
+            self.send(channel, Message::Extension(Extension { name, payload }));
+        }
     }
 
     /// Notes when a peer has to be looked at again.

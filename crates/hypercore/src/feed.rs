@@ -15,6 +15,7 @@ mod demand;
 mod download;
 mod events;
 mod get;
+mod mailbox;
 mod peer;
 mod plan;
 mod shared;
@@ -23,11 +24,15 @@ mod swarm;
 
 pub use download::Download;
 pub use events::{Events, FeedEvent};
+pub use mailbox::{
+    MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL,
+    MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError,
+};
 pub use peer::{Answer, Changes, DataError, Peer, Received};
 pub use plan::{Request, RequestLimits};
 pub use shared::AvailableHold;
 pub use supply::HintBudget;
-pub use swarm::Stats;
+pub use swarm::{PeerId, Stats};
 
 use demand::{Seeking, Selected};
 use get::Get;

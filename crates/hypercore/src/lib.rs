@@ -34,8 +34,10 @@ mod tree;
 pub use audit::Audit;
 pub use error::{AppendError, OpenError, ReadError};
 pub use feed::{
-    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, HintBudget, Peer,
-    Received, Request, RequestLimits, Stats,
+    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, HintBudget,
+    MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL,
+    MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId, Received, Request, RequestLimits,
+    Stats,
 };
 pub use hypercore::{Hypercore, Seek};
 pub use index::{NodeIndex, Roots, roots};

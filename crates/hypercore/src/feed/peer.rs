@@ -1,4 +1,6 @@
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -94,6 +96,11 @@ impl Feed {
 }
 
 impl Peer {
+    /// Which of the log's peers it is.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
     /// The log.
     pub fn feed(&self) -> &Feed {
         &self.feed
@@ -327,6 +334,39 @@ impl Peer {
             supply.overdue = true;
         }
         self.feed.shared.changed();
+    }
+
+    /// The remote has these mailboxes, and no others.
+    pub fn handle_mailboxes<S: AsRef<str>>(&self, names: &[S]) {
+        let names: BTreeSet<&str> = names.iter().map(AsRef::as_ref).collect();
+        let mut swarm = self.feed.shared.swarm();
+        let declined = swarm.mailboxes.missing_from(&names);
+        if let Some(supply) = swarm.peers.get_mut(&self.id) {
+            supply.mail.declined = declined;
+        }
+    }
+
+    /// The remote sent a message to one of the log's mailboxes.
+    pub fn handle_mail(&self, mailbox: &str, message: Bytes) {
+        let slot = self.feed.shared.swarm().mailboxes.get(mailbox);
+        if let Some(slot) = slot {
+            slot.deliver(self.id, message);
+        }
+    }
+
+    /// The names of all mailboxes of the log, if the remote has not been told of them.
+    pub fn poll_mailboxes(&self) -> Option<Vec<Arc<str>>> {
+        let mut swarm = self.feed.shared.swarm();
+        let swarm = &mut *swarm;
+        let supply = swarm.peers.get_mut(&self.id)?;
+        swarm.mailboxes.untold(&mut supply.mail)
+    }
+
+    /// The next message for a mailbox of the remote, which has to be told of
+    /// [`poll_mailboxes`](Self::poll_mailboxes) first.
+    pub fn poll_mail(&self) -> Option<(Arc<str>, Bytes)> {
+        let mut swarm = self.feed.shared.swarm();
+        swarm.peers.get_mut(&self.id)?.mail.take()
     }
 
     /// The next region of blocks to ask the remote about.

@@ -88,7 +88,7 @@ impl Shared {
 
     pub(super) fn close(&self) -> io::Result<()> {
         let mut woken = Vec::new();
-        let core = {
+        let (core, mailboxes) = {
             let mut core = self.core_mut();
             let mut swarm = self.swarm();
             if core.is_some() {
@@ -96,10 +96,11 @@ impl Shared {
                 swarm.demand.wake_all(&mut woken);
                 swarm.ring_all();
             }
-            core.take()
+            (core.take(), swarm.mailboxes.all())
         };
         let result = core.map_or(Ok(()), Hypercore::close);
         self.wake(woken);
+        mailboxes.iter().for_each(|mailbox| mailbox.wake());
         result
     }
 

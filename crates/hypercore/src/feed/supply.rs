@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::blocks::BlockSet;
+use super::mailbox::PeerMail;
 use super::plan::Cursor;
 
 /// What one peer offers of the log, and what was asked of it.
@@ -35,6 +36,8 @@ pub(super) struct Supply {
     /// New blocks and lost blocks that the peer was not told of.
     pub(super) announce: BlockSet,
     pub(super) retract: BlockSet,
+    /// Mailboxes and messages.
+    pub(super) mail: PeerMail,
     /// How far each selection was walked through for this peer.
     pub(super) cursors: HashMap<u64, Cursor>,
     /// The selection to be served next.
@@ -72,6 +75,7 @@ impl Supply {
             stalled: false,
             announce: BlockSet::default(),
             retract: BlockSet::default(),
+            mail: PeerMail::default(),
             cursors: HashMap::new(),
             turn: 0,
         }

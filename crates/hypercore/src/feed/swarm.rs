@@ -1,15 +1,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::demand::Demand;
 use super::events::{FeedEvent, Subscribers};
+use super::mailbox::{MailboxError, Mailboxes, Slot};
 use super::plan::{Planner, Request, RequestLimits};
 use super::supply::{Inflight, Key, Supply};
 use crate::Hypercore;
 
-/// Numbers the peers of one log.
-pub(super) type PeerId = u64;
+/// One of the remotes that take part in a log. Means something only to that log, and is not given
+/// out again when the remote is gone.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PeerId(u64);
 
 /// Blocks in one region: the unit in which peers are asked what they have.
 pub(super) const REGION_BLOCKS: u64 = 1 << 20;
@@ -27,6 +31,7 @@ pub(super) struct Swarm {
     pub(super) peers: BTreeMap<PeerId, Supply>,
     pub(super) subscribers: Subscribers,
     pub(super) stats: Stats,
+    pub(super) mailboxes: Mailboxes,
     /// Which peer each block was asked of.
     reserved: HashMap<u64, PeerId>,
     /// Guards that say that a peer may be about to join.
@@ -50,7 +55,7 @@ pub struct Stats {
 
 impl Swarm {
     pub(super) fn join(&mut self, doorbell: Waker) -> PeerId {
-        self.next_peer += 1;
+        self.next_peer.0 += 1;
         self.peers.insert(self.next_peer, Supply::new(doorbell));
         self.next_peer
     }
@@ -277,6 +282,21 @@ impl Swarm {
             supply.doorbell.wake_by_ref();
         }
         self.revisit_all();
+    }
+
+    /// Opens a mailbox and has remotes told of it.
+    pub(super) fn open_mailbox(&mut self, name: &str) -> Result<Arc<Slot>, MailboxError> {
+        let slot = self.mailboxes.open(name)?;
+        self.ring_all();
+        Ok(slot)
+    }
+
+    pub(super) fn close_mailbox(&mut self, name: &str) {
+        self.mailboxes.close(name);
+        for supply in self.peers.values_mut() {
+            supply.mail.declined.remove(name);
+        }
+        self.ring_all();
     }
 
     /// Every announcement to peers passes here.
