@@ -139,7 +139,10 @@ impl Peer {
         self.log.handle_open();
         self.expect_answer(now, config);
         // Options come first, so that the remote knows the numbers of the extensions.
-        let mut messages = vec![options(self.log.poll_mailboxes().unwrap_or_default(), config)];
+        let mut messages = vec![options(
+            self.log.poll_mailboxes().unwrap_or_default(),
+            config,
+        )];
         if !config.upload || !self.downloading {
             messages.push(self.status(config));
         }

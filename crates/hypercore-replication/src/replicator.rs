@@ -107,6 +107,9 @@ impl Replicator {
     /// Takes in bytes from the remote, cut in any way. An error ends the connection.
     pub fn handle_input(&mut self, now: Timestamp, bytes: &[u8]) -> Result<(), ReplicationError> {
         self.now = now;
+        // A mailbox that was opened before its first message came has to be known by then.
+        self.touched.append(&mut self.doorbell.take());
+        self.pump_all();
         let result = self.connection.handle_input(now, bytes);
         // What came before the error counts.
         let advanced = self.advance();

@@ -1,7 +1,7 @@
 'use strict'
 // One hypercore, in a directory of its own or in a store.
 const hypercore = require('hypercore')
-const { at, bytes, call, digest, hex, open, opened, pattern } = require('./common')
+const { at, bytes, call, digest, emit, hex, open, opened, pattern } = require('./common')
 
 const state = core => ({
   key: hex(core.key),
@@ -83,6 +83,19 @@ module.exports = {
     const blocks = []
     for (let i = 0; i < core.length; i++) blocks.push(await call(cb => core.get(i, { wait: false }, cb)))
     return { digest: digest(Buffer.concat(blocks)), sizes: blocks.map(block => block.length) }
+  },
+
+  // Messages of the extension come as events.
+  async 'log.extension' (args) {
+    const core = at(args)
+    core.mail = core.mail || {}
+    core.mail[args.name] = core.registerExtension(args.name, {
+      onmessage: message => emit({ event: 'mail', name: args.name, digest: digest(message) })
+    })
+  },
+
+  async 'log.mail' (args) {
+    at(args).mail[args.name].broadcast(bytes(args.message))
   },
 
   async 'log.close' (args) {

@@ -14,6 +14,7 @@ mod drive_storage;
 mod live;
 mod log_replication;
 mod log_storage;
+mod mailboxes;
 mod seed;
 mod share_to_node;
 mod sparse;
