@@ -43,6 +43,7 @@ mod cache;
 mod checkpoint;
 mod diff;
 mod error;
+mod extension;
 mod history;
 mod iter;
 mod links;

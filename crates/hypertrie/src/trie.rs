@@ -8,6 +8,7 @@ use prost::Message;
 use crate::batch::Batch;
 use crate::cache::Cache;
 use crate::diff::Diff;
+use crate::extension::{self, Message as Request};
 use crate::history::History;
 use crate::iter::Iter;
 use crate::node::Stored;
@@ -288,6 +289,19 @@ impl Trie {
     /// Every node up to this version, in the order they were written.
     pub fn history(&self, options: HistoryOptions) -> History {
         History::open(self, options)
+    }
+
+    /// What a peer is told that sent this message of the wire extension: messages that name the
+    /// blocks which its lookup or listing comes by, the newest node first. Empty if it asks for
+    /// nothing, or for what is not here.
+    ///
+    /// Only what is stored here is read. At most 2176 blocks are named, and those that one more node
+    /// leads to. For transports that are no [`Feed`]'s business.
+    pub fn answer(&self, request: &[u8]) -> Vec<Vec<u8>> {
+        match Request::decode(request) {
+            Some(request) => Request::hints(&extension::answer(&self.shared, &request)),
+            None => Vec::new(),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
