@@ -42,6 +42,7 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-crypto",
             "hypercore-replication",
             "hypercore-storage",
+            "hypertrie",
         ],
     ),
     pure(

@@ -6,10 +6,7 @@ mod answer;
 mod message;
 
 pub(crate) use answer::answer;
-pub(crate) use message::{Listing, Message};
-
-/// The name under which the extension is announced for a log.
-pub(crate) const NAME: &str = "hypertrie";
+pub(crate) use message::Message;
 
 /// The most hints taken from, and given for, one request.
 pub(crate) const MAX_HINTS: usize = 2176;

@@ -16,7 +16,7 @@ use crate::path::{ComponentHash, Path, normalize};
 use crate::reader::{Found, Reader};
 use crate::{
     DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, TrieError,
-    schema,
+    Watch, schema,
 };
 
 /// A key/value store on one log.
@@ -208,6 +208,11 @@ impl Trie {
         self.checkout(self.version())
     }
 
+    /// Tells of changes at and under a prefix since this version.
+    pub fn watch(&self, prefix: &str) -> Watch {
+        Watch::new(self.newest(), prefix, self.version())
+    }
+
     /// Asks the connected peers for a newer version. True if there is one.
     pub async fn update(&self) -> Result<bool, TrieError> {
         let seq = self.shared.feed.length();
@@ -306,6 +311,14 @@ impl Trie {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The trie in its newest version at any time.
+    pub(crate) fn newest(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            checkout: None,
+        }
     }
 
     /// The newest node's seq; 0 if there is none.

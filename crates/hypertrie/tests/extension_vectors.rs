@@ -34,7 +34,12 @@ fn answers_are_the_reference_s() {
     for exchange in vectors()["extension"]["exchanges"].as_array().unwrap() {
         let request = testkit::vectors::bytes(&exchange["requestHex"]);
         let answers: Vec<_> = trie.answer(&request).iter().map(hex::encode).collect();
-        assert_eq!(json!(answers), exchange["replies"], "{}", exchange["request"]);
+        assert_eq!(
+            json!(answers),
+            exchange["replies"],
+            "{}",
+            exchange["request"]
+        );
     }
 }
 

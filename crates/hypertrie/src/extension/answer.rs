@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::message::{Listing, Message};
 use super::MAX_HINTS;
+use super::message::{Listing, Message};
 use crate::checkpoint::Places;
 use crate::iter::order;
 use crate::node::Stored;
@@ -99,8 +99,7 @@ impl Hints<'_> {
                 break;
             }
             let next = node.links.from(index).next();
-            let Some((index, bucket)) =
-                next.filter(|(index, _)| *index < end.min(node.path.len()))
+            let Some((index, bucket)) = next.filter(|(index, _)| *index < end.min(node.path.len()))
             else {
                 continue;
             };
