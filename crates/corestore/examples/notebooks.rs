@@ -15,7 +15,10 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
             store.get_by_name(name)?.append(note)?;
         }
         // A default log of one's own, that no other part of the program shares.
-        store.namespace("journal").default_feed()?.append("dear diary")?;
+        store
+            .namespace("journal")
+            .default_feed()?
+            .append("dear diary")?;
         let key = store.get_by_name("garden")?.public_key();
         store.close()?;
         key

@@ -24,7 +24,10 @@ fn mounted_tries_are_cores_of_the_store() {
         };
         let outer = trie("outer").await;
         let outer = MountableTrie::new(outer, Arc::new(store.clone()), hypertrie::Options::new());
-        outer.mount(&Mount::new("m", key), Bytes::new()).await.unwrap();
+        outer
+            .mount(&Mount::new("m", key), Bytes::new())
+            .await
+            .unwrap();
         outer.put("m/y", Bytes::from("2")).await.unwrap();
 
         let mut listed = Vec::new();
