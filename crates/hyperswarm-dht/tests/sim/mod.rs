@@ -1,6 +1,13 @@
 //! A network of many nodes in one thread: real `Dht`s on a virtual clock, with latency, loss, NATs,
 //! churn and hostile nodes, all from one seed.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation
+)]
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -10,10 +17,12 @@ use std::time::Duration;
 use hyperswarm_dht::{Config, Dht, Event, Id, QueryId, Timestamp};
 use testkit::Rng;
 
+pub mod churn;
 pub mod hostile;
 pub mod link;
 pub mod measure;
 pub mod nat;
+pub mod reach;
 
 pub use hostile::Hostile;
 pub use link::Link;
