@@ -5,7 +5,7 @@
 //! leaves bits for something that is missing. Nothing is believed without a signature, and nothing is
 //! thrown away that a signature covers.
 
-use hypercore_crypto::leaf_hash;
+use hypercore_crypto::{leaf_hash, parent_hash};
 
 use crate::hypercore::{Hypercore, hash_roots};
 use crate::index::roots;
@@ -16,6 +16,7 @@ use crate::{Node, NodeIndex, OpenError};
 impl Hypercore {
     /// Finds the length and the roots in what is stored.
     pub(super) fn load(&mut self) -> Result<(), OpenError> {
+        self.bits.close_nodes();
         let claimed = tree::length(&self.bits);
         let Some((length, roots)) = self.newest_signed(claimed)? else {
             return Err(OpenError::Damaged);
@@ -28,7 +29,58 @@ impl Hypercore {
             // the log.
             self.lost = Some(claimed);
         }
+        self.prove_blocks()
+    }
+
+    /// Lets no block count as stored that could not be proven to somebody. Block bits are durable
+    /// before node bits are written, so a cut may leave the one without the other.
+    fn prove_blocks(&mut self) -> Result<(), OpenError> {
+        for block in self.bits.unproven_blocks(self.length) {
+            let linked = if block < self.length {
+                self.linked(NodeIndex::leaf(block))?
+            } else {
+                None
+            };
+            match linked {
+                Some(nodes) => nodes.into_iter().for_each(|node| self.bits.set_node(node)),
+                None => {
+                    self.bits.clear_block(block);
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// The nodes on the way from a stored leaf up to one that is trusted, and their siblings, if the
+    /// hashes fit.
+    fn linked(&self, leaf: NodeIndex) -> Result<Option<Vec<NodeIndex>>, OpenError> {
+        let mut nodes = self.store.nodes.reader();
+        let Some(mut node) = nodes.get(leaf)? else {
+            return Ok(None);
+        };
+        let mut way = vec![leaf];
+        loop {
+            if self.roots.contains(&node) || self.bits.has_node(node.index) {
+                return Ok(Some(way));
+            }
+            let sibling = nodes.get(node.index.sibling())?;
+            let parent = nodes.get(node.index.parent())?;
+            let (Some(sibling), Some(parent)) = (sibling, parent) else {
+                return Ok(None);
+            };
+            let (left, right) = if node.index < sibling.index {
+                (node, sibling)
+            } else {
+                (sibling, node)
+            };
+            let fits = left.size.checked_add(right.size) == Some(parent.size)
+                && parent.hash == parent_hash(parent.size, &left.hash, &right.hash);
+            if !fits || parent.index.blocks().end > self.length {
+                return Ok(None);
+            }
+            way.extend([sibling.index, parent.index]);
+            node = parent;
+        }
     }
 
     /// The greatest length up to `claimed` whose roots are all stored and signed. `None` if there is

@@ -56,12 +56,13 @@ impl Kind {
             return Ok(None);
         }
         let entry_bytes = u16::from_be_bytes([header[5], header[6]]);
-        if header == self.encode(entry_bytes) {
-            Ok(Some(entry_bytes))
-        } else if present < HEADER_BYTES && header[..present] == self.encode(entry_bytes)[..present]
-        {
+        let torn =
+            present < HEADER_BYTES && (entry_bytes == 0 || header != self.encode(entry_bytes));
+        if torn && header[..present] == self.encode(entry_bytes)[..present] {
             // The very first write was torn; nothing can follow it.
             Ok(None)
+        } else if header == self.encode(entry_bytes) {
+            Ok(Some(entry_bytes))
         } else {
             Err(OpenError::Format {
                 file: self.file,
@@ -122,6 +123,15 @@ mod tests {
         file.truncate(8).unwrap();
         file.write(3, &[9]).unwrap();
         assert!(TREE.read(&*file).is_err(), "a short file of another kind");
+
+        // Of a bitfield's header, a size of zero looks like one that is not there yet.
+        let header = BITFIELD.encode(3584);
+        for present in 0..HEADER_BYTES {
+            file.truncate(0).unwrap();
+            file.write(0, &header[..present]).unwrap();
+            let expected = (present >= 6).then_some(3584);
+            assert_eq!(BITFIELD.read(&*file).unwrap(), expected, "{present} bytes");
+        }
     }
 
     #[test]
