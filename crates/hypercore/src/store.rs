@@ -86,3 +86,16 @@ pub struct Node {
     /// The bytes in the blocks below it.
     pub size: u64,
 }
+
+impl Node {
+    /// Whether hash and size follow from those of two siblings, given in any order.
+    pub(crate) fn is_parent_of(&self, one: Self, other: Self) -> bool {
+        let (left, right) = if one.index < other.index {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        left.size.checked_add(right.size) == Some(self.size)
+            && self.hash == hypercore_crypto::parent_hash(self.size, &left.hash, &right.hash)
+    }
+}

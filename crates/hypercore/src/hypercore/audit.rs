@@ -1,5 +1,3 @@
-use hypercore_crypto::parent_hash;
-
 use crate::hypercore::Hypercore;
 use crate::{Audit, NodeIndex, ReadError};
 
@@ -41,9 +39,7 @@ impl Hypercore {
                 continue;
             }
             if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?) {
-                let size = left.size.checked_add(right.size);
-                let hash = parent_hash(node.size, &left.hash, &right.hash);
-                if size != Some(node.size) || hash != node.hash {
+                if !node.is_parent_of(left, right) {
                     damaged.push(index);
                 }
             }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -115,23 +116,23 @@ impl PageFile {
                 .write(self.place(*number) + BLOCK_PART as u64, &rest)?;
         }
         if self.page_bytes == PAGE_BYTES {
-            self.write_upper(&upper, written.iter().map(|(number, ..)| *number))?;
+            let written: BTreeSet<usize> = written.iter().map(|(number, ..)| *number).collect();
+            self.write_upper(&upper, &written)?;
         }
         Ok(())
     }
 
     /// Writes the bytes above several pages that changed with `written`, in other pages.
-    fn write_upper(&self, upper: &[u8], written: impl Iterator<Item = usize>) -> io::Result<()> {
-        let mut above = std::collections::BTreeSet::new();
+    fn write_upper(&self, upper: &[u8], written: &BTreeSet<usize>) -> io::Result<()> {
+        let mut above = BTreeSet::new();
         for number in written {
-            let mut node = flat_tree::parent(2 * number as u64);
+            let mut node = flat_tree::parent(2 * *number as u64);
             while node < 4 * upper.len() as u64 {
-                above.insert(node / 2);
+                above.insert(usize::try_from(node / 2).unwrap_or(usize::MAX));
                 node = flat_tree::parent(node);
             }
         }
-        for number in above {
-            let number = usize::try_from(number).unwrap_or(usize::MAX);
+        for number in above.difference(written).copied() {
             if let Some(byte) = upper.get(number) {
                 let last = self.place(number) + u64::from(PAGE_BYTES) - 1;
                 self.file.write(last, &[*byte])?;
