@@ -234,7 +234,7 @@ fn fault_s4_failed_put() {
             for_every_call(
                 &[READS, WRITES].concat(),
                 torn,
-                &prepare,
+                prepare,
                 |log| {
                     put(log, index)?;
                     Ok(())

@@ -38,10 +38,10 @@ impl Hypercore {
             if !self.bits.has_node(left) || !self.bits.has_node(right) {
                 continue;
             }
-            if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?) {
-                if !node.is_parent_of(left, right) {
-                    damaged.push(index);
-                }
+            if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?)
+                && !node.is_parent_of(left, right)
+            {
+                damaged.push(index);
             }
         }
         Ok(damaged)

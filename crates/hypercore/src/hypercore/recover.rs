@@ -30,8 +30,8 @@ impl Hypercore {
             // Others may have seen what is lost. Whoever signs anything else at such a length forks
             // the log.
             self.lost = self.was_longer(claimed)?.then_some(claimed);
-            self.bits.truncate(self.length);
         }
+        self.bits.truncate(self.length);
         self.prove_blocks()
     }
 

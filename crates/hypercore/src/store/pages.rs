@@ -16,6 +16,8 @@ use crate::store::header::{self, ENTRIES};
 pub(crate) struct PageFile {
     file: Arc<dyn Storage>,
     has_header: bool,
+    /// Whether the header was written here and not synced since.
+    header_dirty: bool,
     page_bytes: u16,
     /// For each page the summary byte that stands for all of it.
     summaries: Vec<u8>,
@@ -37,6 +39,7 @@ impl PageFile {
         Ok(Self {
             file,
             has_header: found.is_some(),
+            header_dirty: false,
             page_bytes,
             summaries: Vec::new(),
         })
@@ -46,6 +49,7 @@ impl PageFile {
         if !self.has_header {
             header::BITFIELD.write(&*self.file, self.page_bytes)?;
             self.has_header = true;
+            self.header_dirty = true;
         }
         Ok(())
     }
@@ -79,8 +83,12 @@ impl PageFile {
         Ok(bits)
     }
 
-    /// Writes the block bits of all changed pages.
-    pub(crate) fn write_blocks(&self, bits: &Bitfield) -> io::Result<()> {
+    /// Writes the block bits of all changed pages. A new header is made durable before: torn, it
+    /// would look like one that gives the pages no size.
+    pub(crate) fn write_blocks(&mut self, bits: &Bitfield) -> io::Result<()> {
+        if self.header_dirty {
+            self.sync()?;
+        }
         for number in bits.dirty() {
             if let Some(page) = bits.page(*number) {
                 self.file.write(self.place(*number), &page.data_bytes())?;
@@ -141,8 +149,10 @@ impl PageFile {
         Ok(())
     }
 
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        self.header_dirty = false;
+        Ok(())
     }
 
     fn place(&self, number: usize) -> u64 {
