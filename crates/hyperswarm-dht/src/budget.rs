@@ -14,8 +14,11 @@ use crate::{Config, MAX_REPLY_BYTES, Timestamp};
 #[derive(Debug)]
 pub(crate) struct Budget {
     flows: BTreeMap<Ipv4Addr, Flow>,
+    /// All unproven addresses together.
+    total: Flow,
     period_end: Timestamp,
     unproven: u64,
+    unproven_total: u64,
     proven: u64,
     max_flows: usize,
 }
@@ -24,14 +27,17 @@ pub(crate) struct Budget {
 struct Flow {
     received: u64,
     sent: u64,
+    is_proven: bool,
 }
 
 impl Budget {
     pub(crate) fn new(config: &Config, now: Timestamp) -> Self {
         Self {
             flows: BTreeMap::new(),
+            total: Flow::default(),
             period_end: now + PERIOD,
             unproven: config.unproven_allowance,
+            unproven_total: config.unproven_total_allowance,
             proven: config.proven_allowance,
             max_flows: config.max_counted_ips,
         }
@@ -50,37 +56,54 @@ impl Budget {
         }
         if now >= self.period_end {
             self.flows.clear();
+            self.total = Flow::default();
             self.period_end = now + PERIOD;
         }
+        let bytes = bytes as u64;
+        let always = FACTOR * bytes;
         let is_full = self.flows.len() >= self.max_flows;
-        let allowance = if is_proven {
+        let flow = match self.flows.get_mut(&ip) {
+            Some(flow) => flow,
+            // Nobody knows what went there before.
+            None if is_full => return clamp(always),
+            None => self.flows.entry(ip).or_default(),
+        };
+        flow.received += bytes;
+        flow.is_proven = is_proven;
+        let mut left = flow.left(if is_proven {
             self.proven
         } else {
             self.unproven
-        };
-        let left = match self.flows.get_mut(&ip) {
-            // Nobody knows what went there before.
-            None if is_full => FACTOR * bytes as u64,
-            flow => {
-                let flow = match flow {
-                    Some(flow) => flow,
-                    None => self.flows.entry(ip).or_default(),
-                };
-                flow.received += bytes as u64;
-                (allowance + FACTOR * flow.received).saturating_sub(flow.sent)
-            }
-        };
-        usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(MAX_REPLY_BYTES)
+        });
+        if !is_proven {
+            self.total.received += bytes;
+            left = left.min(self.total.left(self.unproven_total).max(always));
+        }
+        clamp(left)
     }
 
     /// Counts what was sent in reaction to somebody's datagram.
     pub(crate) fn sent(&mut self, ip: Ipv4Addr, bytes: usize) {
         if let Some(flow) = self.flows.get_mut(&ip) {
             flow.sent += bytes as u64;
+            if !flow.is_proven {
+                self.total.sent += bytes as u64;
+            }
         }
     }
+}
+
+impl Flow {
+    /// Bytes that may still be sent.
+    fn left(&self, allowance: u64) -> u64 {
+        (allowance + FACTOR * self.received).saturating_sub(self.sent)
+    }
+}
+
+fn clamp(bytes: u64) -> usize {
+    usize::try_from(bytes)
+        .unwrap_or(usize::MAX)
+        .min(MAX_REPLY_BYTES)
 }
 
 /// Addresses that have answered requests of ours, and so are no forgery.

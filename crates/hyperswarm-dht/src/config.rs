@@ -53,7 +53,10 @@ pub struct Config {
     /// beyond them, three for each received. For addresses that have never answered us. Default:
     /// 64 KiB.
     pub unproven_allowance: u64,
-    /// The same for addresses that have. Default: 1 MiB.
+    /// The same for all addresses together that have never answered us, so that a flood that is
+    /// forged from many is no better than one from few. Default: 8 MiB.
+    pub unproven_total_allowance: u64,
+    /// The same for an address that has answered us. Default: 1 MiB.
     pub proven_allowance: u64,
     /// IP addresses whose traffic is counted at once; further ones have no allowance. Default:
     /// 8,192.
@@ -85,6 +88,7 @@ impl Default for Config {
             max_values_per_ip: 256,
             value_age: Duration::from_secs(24 * 60 * 60),
             unproven_allowance: 64 << 10,
+            unproven_total_allowance: 8 << 20,
             proven_allowance: 1 << 20,
             max_counted_ips: 8192,
             punches_per_second: 5,

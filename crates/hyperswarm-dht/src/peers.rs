@@ -1,9 +1,10 @@
 //! The peer records that are kept for others.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::address::is_limited;
+use crate::address::{Subnet, is_limited};
 use crate::random::Random;
 use crate::shelf::Shelf;
 use crate::wire::{PEER_BYTES, decode_peer, encode_peer};
@@ -21,6 +22,9 @@ pub(crate) struct Peers {
 
 /// A record is its own key, so that those of a topic lie side by side.
 type Record = (Place, [u8; PEER_BYTES]);
+
+/// The oldest record of some: its age, and which it is.
+type Oldest = (u64, Record);
 
 /// The topic, and for local peers the first two bytes of the network.
 type Place = (Id, Option<[u8; 2]>);
@@ -118,29 +122,34 @@ impl Peers {
         }
     }
 
-    /// Sees to the limits of one topic. The oldest record of the address that has most gives way.
+    /// Sees to the limits of one topic. The oldest record of the address gives way, or that of the
+    /// network that has most.
     fn make_room(&mut self, place: Place, source: Ipv4Addr) {
-        let mut per_ip: BTreeMap<Ipv4Addr, (usize, u64, Record)> = BTreeMap::new();
+        let mut own = (0, None);
+        let mut networks: BTreeMap<Subnet, (usize, Oldest)> = BTreeMap::new();
         let mut total = 0;
         for (record, ip, age) in self.records.range(span(place)) {
             total += 1;
-            let (count, oldest, victim) = per_ip.entry(ip).or_insert((0, age, *record));
-            *count += 1;
-            if age < *oldest {
-                (*oldest, *victim) = (age, *record);
+            let this = (age, *record);
+            if ip == source {
+                own = (
+                    own.0 + 1,
+                    Some(own.1.map_or(this, |it: Oldest| it.min(this))),
+                );
             }
+            let network = networks.entry(Subnet::of(ip)).or_insert((0, this));
+            *network = (network.0 + 1, network.1.min(this));
         }
-        let own = per_ip.get(&source).filter(|_| is_limited(source));
-        let victim = match own {
-            Some((count, _, oldest)) if *count >= self.max_per_topic_and_ip => Some(*oldest),
-            _ if total >= self.max_per_topic => per_ip
-                .values()
-                .max_by_key(|(count, oldest, _)| (*count, std::cmp::Reverse(*oldest)))
-                .map(|(_, _, oldest)| *oldest),
-            _ => None,
+        let victim = if own.0 >= self.max_per_topic_and_ip && is_limited(source) {
+            own.1
+        } else if total >= self.max_per_topic {
+            let largest = networks.values().max_by_key(|it| (it.0, Reverse(it.1)));
+            largest.map(|it| it.1)
+        } else {
+            None
         };
-        if let Some(victim) = victim {
-            self.remove(&victim);
+        if let Some((_, record)) = victim {
+            self.remove(&record);
         }
     }
 

@@ -172,9 +172,13 @@ impl Dht {
         };
         room -= local_peers.len();
         let count = (MAX_PEERS - local_peers.len() / 4).min(room / 6);
+        // The record that the asker has, or would have.
+        let port = request.port.and_then(|port| u16::try_from(port).ok());
+        let port = port.filter(|port| *port != 0);
+        let own = SocketAddrV4::new(*asker.address.ip(), port.unwrap_or(asker.address.port()));
         let peers = self
             .peers
-            .sample(topic, asker.address, count, &mut self.random)
+            .sample(topic, own, count, &mut self.random)
             .concat();
         let some = |bytes: &'_ Vec<u8>| !bytes.is_empty();
         let reply = PeersReply {

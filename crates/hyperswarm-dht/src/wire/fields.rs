@@ -107,6 +107,11 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
+pub(super) fn varint_bytes(value: u64) -> usize {
+    let bits = (64 - (value | 1).leading_zeros()) as usize;
+    bits.div_ceil(7)
+}
+
 pub(super) fn put_number(out: &mut Vec<u8>, field: u8, value: Option<u64>) {
     if let Some(value) = value {
         out.push(field << 3);

@@ -1,5 +1,5 @@
 use super::WireError;
-use super::fields::{Fields, put_bytes, put_number};
+use super::fields::{Fields, put_bytes, put_number, varint_bytes};
 
 /// Longer datagrams are not read. The reference's longest is below 1,700 bytes.
 pub const MAX_DATAGRAM_BYTES: usize = 2048;
@@ -123,10 +123,11 @@ impl<'a> Message<'a> {
         put_bytes(&mut out, 7, self.command.map(str::as_bytes));
         put_bytes(&mut out, 8, self.error.map(str::as_bytes));
         put_bytes(&mut out, 9, self.value);
+        debug_assert_eq!(out.len(), self.encoded_bytes());
         out
     }
 
-    /// An upper bound of the encoded length, in bytes.
+    /// The encoded length, in bytes.
     pub(crate) fn encoded_bytes(&self) -> usize {
         let fields = [
             self.to,
@@ -139,9 +140,11 @@ impl<'a> Message<'a> {
             self.value,
         ];
         let fields = fields.into_iter().flatten();
-        NUMBERS_BYTES
+        let version = self.version.map_or(0, |version| 1 + varint_bytes(version));
+        let numbers = version + 2 + 1 + varint_bytes(self.rid);
+        numbers
             + fields
-                .map(|field| field.len() + FIELD_OVERHEAD_BYTES)
+                .map(|field| 1 + varint_bytes(field.len() as u64) + field.len())
                 .sum::<usize>()
     }
 }
@@ -151,9 +154,3 @@ fn text(bytes: &[u8]) -> Result<&str, WireError> {
 }
 
 const VERSION: u64 = 1;
-
-/// Version, type and request id at their longest.
-const NUMBERS_BYTES: usize = 2 + 2 + 11;
-
-/// Tag and length of a field, for lengths up to 2^14.
-const FIELD_OVERHEAD_BYTES: usize = 3;
