@@ -33,7 +33,10 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-runtime",
         ],
     ),
-    pure("hyperswarm", &["hypercore-runtime"]),
+    pure(
+        "hyperswarm",
+        &["hypercore-crypto", "hypercore-runtime", "hyperswarm-dht"],
+    ),
     pure("hypertrie", &["hypercore", "hypercore-crypto"]),
     pure(
         "corestore",
@@ -42,7 +45,6 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-crypto",
             "hypercore-replication",
             "hypercore-storage",
-            "hypertrie",
         ],
     ),
     pure(

@@ -30,8 +30,6 @@ mod identity;
 mod layout;
 mod list;
 mod master_key;
-#[cfg(feature = "mounts")]
-mod mounted;
 mod namespace;
 mod opened;
 mod options;

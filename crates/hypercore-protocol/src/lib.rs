@@ -49,7 +49,6 @@ mod frame;
 mod handshake;
 mod message;
 mod outbox;
-mod salsa;
 mod schema;
 mod time;
 mod timers;

@@ -84,6 +84,11 @@ impl UdpSocket {
         self.socket.try_send_to(bytes, to)
     }
 
+    /// Waits until there may be room for a datagram. Cancel-safe.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+
     /// Receives what is sent to `group` and arrives on the interface that has the address
     /// `interface`. Joining twice is an error of the system and changes nothing.
     pub fn join_multicast(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {

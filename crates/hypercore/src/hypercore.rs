@@ -18,7 +18,6 @@ mod prove;
 mod put;
 mod read;
 mod recover;
-mod repair;
 mod seek;
 mod verify;
 

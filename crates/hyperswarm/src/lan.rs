@@ -206,6 +206,11 @@ impl Lan {
         self.events.pop_front()
     }
 
+    /// Links that we are on.
+    pub fn links(&self) -> usize {
+        self.links.len()
+    }
+
     /// What was dropped so far.
     pub fn stats(&self) -> LanStats {
         self.stats

@@ -5,7 +5,7 @@
 //! Something with sockets carries out what it decides.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -79,7 +79,7 @@ pub struct Peers {
     own: BTreeSet<SocketAddrV4>,
     public: Option<Ipv4Addr>,
     banned: BTreeSet<SocketAddrV4>,
-    incoming: BTreeMap<Ipv4Addr, usize>,
+    incoming: BTreeMap<IpAddr, usize>,
     quota: BTreeMap<Topic, Bucket>,
     dials: Bucket,
     random: ChaCha20Rng,
@@ -263,16 +263,23 @@ impl Peers {
         })
     }
 
-    /// A dial led to a connection.
-    pub fn connected(&mut self, address: &SocketAddrV4) {
-        if let Some(peer) = self.peers.get_mut(address)
-            && peer.state == State::Dialling
-        {
-            peer.state = State::Connected;
-            peer.retries = 0;
-            peer.was_tried = true;
-            peer.was_connected = true;
+    /// A dial led to a connection. Returns whether it is still wanted: others may have taken the last
+    /// place meanwhile.
+    #[must_use]
+    pub fn connected(&mut self, now: Duration, address: &SocketAddrV4) -> bool {
+        let is_full = self.is_full();
+        let Some(peer) = self.peers.get_mut(address) else {
+            return false;
+        };
+        if peer.state != State::Dialling || is_full || peer.topics.is_empty() {
+            self.failed(now, address);
+            return false;
         }
+        peer.state = State::Connected;
+        peer.retries = 0;
+        peer.was_tried = true;
+        peer.was_connected = true;
+        true
     }
 
     /// A dial failed, or a connection that we dialled ended: there will be another attempt after a
@@ -324,10 +331,11 @@ impl Peers {
 
     /// Whether somebody who dialled us is let in. Whoever is counts until
     /// [`left`](Self::left).
-    pub fn accept(&mut self, from: Ipv4Addr) -> bool {
+    pub fn accept(&mut self, from: IpAddr) -> bool {
         let count: usize = self.incoming.values().sum();
         let its = self.incoming.get(&from).copied().unwrap_or(0);
-        let banned = |address: &SocketAddrV4| *address.ip() == from && !from.is_loopback();
+        let banned =
+            |address: &SocketAddrV4| IpAddr::V4(*address.ip()) == from && !from.is_loopback();
         if self.is_full()
             || count >= self.config.max_incoming
             || (!from.is_loopback() && its >= self.config.max_incoming_per_ip)
@@ -340,7 +348,7 @@ impl Peers {
     }
 
     /// Somebody who had been let in is gone.
-    pub fn left(&mut self, from: Ipv4Addr) {
+    pub fn left(&mut self, from: IpAddr) {
         if let Some(count) = self.incoming.get_mut(&from) {
             *count -= 1;
             if *count == 0 {

@@ -1,6 +1,6 @@
 //! Who is dialled, when, and how often: the policy on a virtual clock.
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddrV4};
 use std::time::Duration;
 
 use hyperswarm::peers::{
@@ -24,7 +24,7 @@ fn a_peer_is_dialled_once_however_often_it_is_found() {
     assert_eq!(dial.referrer, Some(node(2)), "the latest node to know it");
     assert_eq!(peers.poll_dial(at(0)), None);
     assert_eq!(peers.topics(&public(1)), [TOPIC, OTHER]);
-    peers.connected(&public(1));
+    assert!(peers.connected(at(0), &public(1)));
     assert!(!peers.found(at(1), TOPIC, public(1), told_by(1)));
     assert_eq!(peers.poll_dial(at(1)), None);
 }
@@ -56,7 +56,7 @@ fn a_lost_connection_is_made_again_before_others_are_tried() {
     let mut peers = peers(PeersConfig::default());
     found_well(&mut peers, public(1));
     peers.poll_dial(at(0)).expect("an attempt");
-    peers.connected(&public(1));
+    assert!(peers.connected(at(0), &public(1)));
     peers.failed(at(10_000), &public(1));
     for other in 2..20 {
         found_well(&mut peers, public(other));
@@ -64,7 +64,7 @@ fn a_lost_connection_is_made_again_before_others_are_tried() {
     let dial = peers.poll_dial(at(10_000) + PAUSES[0]).expect("an attempt");
     assert_eq!(dial.address, public(1));
     // Its pauses begin anew with each connection.
-    peers.connected(&public(1));
+    assert!(peers.connected(at(0), &public(1)));
     peers.failed(at(20_000), &public(1));
     let dial = peers.poll_dial(at(20_000) + PAUSES[0]).expect("an attempt");
     assert_eq!(dial.address, public(1));
@@ -175,10 +175,10 @@ fn connections_have_a_limit_and_room_is_kept_for_our_own() {
         config.max_incoming = 2;
     });
     let mut peers = peers(config);
-    assert!(peers.accept([203, 0, 113, 1].into()));
-    assert!(peers.accept([203, 0, 113, 2].into()));
+    assert!(peers.accept(ip([203, 0, 113, 1])));
+    assert!(peers.accept(ip([203, 0, 113, 2])));
     assert!(
-        !peers.accept([203, 0, 113, 3].into()),
+        !peers.accept(ip([203, 0, 113, 3])),
         "the rest is for our own"
     );
     for peer in 1..=3 {
@@ -186,28 +186,47 @@ fn connections_have_a_limit_and_room_is_kept_for_our_own() {
     }
     for _ in 0..2 {
         let dial = peers.poll_dial(at(0)).expect("there is room");
-        peers.connected(&dial.address);
+        assert!(peers.connected(at(0), &dial.address));
     }
     assert_eq!(peers.connections(), 4);
+    assert!(!peers.accept(ip([203, 0, 113, 4])));
     assert_eq!(peers.poll_dial(at(0)), None);
     assert!(peers.is_flushed(), "nobody else can be tried");
-    peers.left([203, 0, 113, 1].into());
+    peers.left(ip([203, 0, 113, 1]));
     assert!(peers.poll_dial(at(0)).is_some());
+}
+
+#[test]
+fn a_dial_that_succeeds_too_late_is_given_up() {
+    let config = limits(|config| config.max_connections = 1);
+    let mut peers = peers(config);
+    found_well(&mut peers, public(1));
+    let dial = peers.poll_dial(at(0)).expect("there is room");
+    assert!(peers.accept(ip([203, 0, 113, 9])));
+    assert!(!peers.connected(at(0), &dial.address));
+    assert_eq!(peers.connections(), 1);
+    // Also when its topic was left.
+    let mut peers = self::peers(PeersConfig::default());
+    found_well(&mut peers, public(1));
+    let dial = peers.poll_dial(at(0)).expect("there is room");
+    peers.leave(&TOPIC);
+    assert!(!peers.connected(at(0), &dial.address));
+    assert!(peers.is_empty());
 }
 
 #[test]
 fn one_host_cannot_take_all_places() {
     let config = limits(|config| config.max_incoming_per_ip = 2);
     let mut peers = peers(config);
-    let host = [203, 0, 113, 1].into();
+    let host = ip([203, 0, 113, 1]);
     assert!(peers.accept(host) && peers.accept(host));
     assert!(!peers.accept(host));
-    assert!(peers.accept([203, 0, 113, 2].into()));
+    assert!(peers.accept(ip([203, 0, 113, 2])));
     peers.left(host);
     assert!(peers.accept(host));
     // Programs of this machine all have one address.
     for _ in 0..10 {
-        assert!(peers.accept([127, 0, 0, 1].into()));
+        assert!(peers.accept(ip([127, 0, 0, 1])));
     }
 }
 
@@ -218,16 +237,16 @@ fn the_banned_are_neither_dialled_nor_let_in() {
     peers.ban(public(1));
     assert_eq!(peers.poll_dial(at(0)), None);
     assert!(!peers.found(at(0), TOPIC, public(1), told_by(1)));
-    assert!(!peers.accept([203, 0, 113, 1].into()));
-    assert!(peers.accept([203, 0, 113, 2].into()));
+    assert!(!peers.accept(ip([203, 0, 113, 1])));
+    assert!(peers.accept(ip([203, 0, 113, 2])));
     // Others of this machine do not answer for one of them.
     peers.ban(address([127, 0, 0, 1], 5000));
-    assert!(peers.accept([127, 0, 0, 1].into()));
+    assert!(peers.accept(ip([127, 0, 0, 1])));
     for peer in 0..MAX_BANS {
         let port = 2000 + u16::try_from(peer).expect("a port");
         peers.ban(address([198, 51, 100, 1], port));
     }
-    assert!(!peers.accept([198, 51, 100, 1].into()));
+    assert!(!peers.accept(ip([198, 51, 100, 1])));
 }
 
 #[test]
@@ -235,7 +254,7 @@ fn a_duplicate_rests_until_the_better_connection_ends() {
     let mut peers = peers(PeersConfig::default());
     found_well(&mut peers, public(1));
     peers.poll_dial(at(0)).expect("an attempt");
-    peers.connected(&public(1));
+    assert!(peers.connected(at(0), &public(1)));
     peers.rest(&public(1));
     peers.found(at(100_000), TOPIC, public(1), told_by(1));
     assert_eq!(peers.poll_dial(at(100_000)), None);
@@ -356,6 +375,10 @@ fn limits(change: impl FnOnce(&mut PeersConfig)) -> PeersConfig {
 fn found_well(peers: &mut Peers, address: SocketAddrV4) {
     peers.found(at(0), TOPIC, address, told_by(1));
     peers.found(at(0), TOPIC, address, told_by(2));
+}
+
+fn ip(octets: [u8; 4]) -> IpAddr {
+    IpAddr::from(octets)
 }
 
 fn public(last: u8) -> SocketAddrV4 {

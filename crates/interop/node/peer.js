@@ -18,7 +18,6 @@ const commands = {
   ...require('./lib/log'),
   ...require('./lib/store'),
   ...require('./lib/trie'),
-  ...require('./lib/mounts'),
   ...require('./lib/drive')
 }
 

@@ -1,5 +1,7 @@
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
+
+use if_addrs::IfAddr;
 
 /// An IPv4 network that this machine is on.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -18,26 +20,25 @@ impl Link {
     }
 }
 
-/// The links of this machine, in no particular order and at most [`MAX_LINKS`]. Without any other,
-/// the loopback interface is one: whoever is alone on a machine may still have company on it.
-pub fn links() -> io::Result<Vec<Link>> {
+/// The links of this machine that have to do with a socket bound to `bound`, in no particular order
+/// and at most [`MAX_LINKS`].
+///
+/// A socket bound to every address has to do with all links but the loopback interface, or with that
+/// one if there is no other: whoever is alone on a machine may still have company on it.
+pub fn links(bound: Ipv4Addr) -> io::Result<Vec<Link>> {
     let mut links = Vec::new();
-    let mut loopback = Vec::new();
     for interface in if_addrs::get_if_addrs()? {
-        if let if_addrs::IfAddr::V4(address) = &interface.addr {
-            let link = Link {
+        if let IfAddr::V4(address) = &interface.addr {
+            links.push(Link {
                 address: address.ip,
                 netmask: address.netmask,
-            };
-            if IpAddr::V4(address.ip).is_loopback() {
-                loopback.push(link);
-            } else {
-                links.push(link);
-            }
+            });
         }
     }
-    if links.is_empty() {
-        links = loopback;
+    if !bound.is_unspecified() {
+        links.retain(|link| link.contains(bound));
+    } else if links.iter().any(|link| !link.address.is_loopback()) {
+        links.retain(|link| !link.address.is_loopback());
     }
     links.sort_unstable();
     links.dedup();

@@ -1,0 +1,130 @@
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_listener::Event as Wake;
+use futures_lite::future::or;
+use hyperswarm_dht::{AnnounceOptions, FoundPeers, Id, LookupOptions};
+
+use super::{Inner, SwarmEvent};
+use crate::config::JoinOptions;
+use crate::lan::links;
+use crate::peers::{Source, Topic};
+
+/// Announces a topic and looks for its peers, again and again.
+pub(super) async fn rounds(
+    inner: Arc<Inner>,
+    topic: Topic,
+    options: JoinOptions,
+    refresh: Arc<Wake>,
+) {
+    // A table that is still empty knows none of the nodes that matter.
+    if inner.node.ready().await.is_err() {
+        return;
+    }
+    let mut failures = 0;
+    loop {
+        let refreshed = refresh.listen();
+        let pause = if round(&inner, topic, options).await {
+            failures = 0;
+            let more = inner.state().random_below(ROUND_INTERVAL);
+            ROUND_INTERVAL + more
+        } else {
+            failures += 1;
+            (FIRST_RETRY * (1 << failures.min(5))).min(ROUND_INTERVAL)
+        };
+        or(refreshed, inner.runtime.sleep(pause)).await;
+    }
+}
+
+/// One walk. Returns whether anybody answered.
+async fn round(inner: &Arc<Inner>, topic: Topic, options: JoinOptions) -> bool {
+    let local_address = local_address(inner);
+    let id = Id::from_bytes(topic);
+    let mut walk = if options.announce {
+        inner.node.announce(id, announcement(inner))
+    } else {
+        inner.node.lookup(id, LookupOptions { local_address })
+    };
+    while let Some(found) = walk.next().await {
+        if options.lookup {
+            take_in(inner, topic, &found);
+        }
+    }
+    let was_answered = walk.finish().await.is_ok();
+    if let Some(joined) = inner.state().topics.get_mut(&topic) {
+        joined.is_flushed = true;
+    }
+    inner.changed.notify(usize::MAX);
+    was_answered
+}
+
+fn take_in(inner: &Inner, topic: Topic, found: &FoundPeers) {
+    let now = inner.runtime.now();
+    let mut state = inner.state();
+    let referrer = Source::Dht {
+        referrer: found.referrer,
+    };
+    let public = found.peers.iter().map(|peer| (*peer, referrer));
+    let local = found.local_peers.iter().map(|peer| (*peer, Source::Lan));
+    let mut is_news = false;
+    for (address, source) in public.chain(local) {
+        // That node sees us there: we are not our own peer.
+        let is_own = found.observed == Some(address);
+        if !is_own && state.peers.found(now, topic, address, source) {
+            is_news = true;
+            state.tell(&SwarmEvent::Found { topic, address });
+        }
+    }
+    drop(state);
+    if is_news {
+        inner.peers_changed();
+    }
+}
+
+/// Takes an announcement back, as far as nodes answer.
+pub(super) async fn unannounce(inner: Arc<Inner>, topic: Topic) {
+    // Without an answer it is forgotten a few minutes later.
+    let options = announcement(&inner);
+    let _ = inner.node.unannounce(Id::from_bytes(topic), options).await;
+}
+
+/// Takes several announcements back at once.
+pub(super) async fn unannounce_all(inner: &Arc<Inner>, topics: Vec<Topic>) {
+    let (running, ended) = async_channel::bounded::<()>(1);
+    for topic in topics {
+        let (inner, running) = (inner.clone(), running.clone());
+        inner.clone().spawn(async move {
+            unannounce(inner, topic).await;
+            drop(running);
+        });
+    }
+    drop(running);
+    // Nothing is ever sent: it closes with the last of them.
+    let _ = ended.recv().await;
+}
+
+fn announcement(inner: &Inner) -> AnnounceOptions {
+    AnnounceOptions {
+        // TCP listens where the datagrams come from.
+        port: None,
+        local_address: local_address(inner),
+    }
+}
+
+/// Where peers behind the same NAT reach us.
+fn local_address(inner: &Inner) -> Option<SocketAddrV4> {
+    if !inner.config.announce_local {
+        return None;
+    }
+    let links = links(*inner.local.ip()).ok()?;
+    let mut addresses = links.iter().map(|link| link.address);
+    let address = addresses.find(|address| !address.is_loopback())?;
+    Some(SocketAddrV4::new(address, inner.local.port()))
+}
+
+/// Time between two rounds: this, and up to as much again at random (the reference's).
+const ROUND_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Pause after a round in which nobody answered; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
