@@ -45,6 +45,7 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-crypto",
             "hypercore-replication",
             "hypercore-storage",
+            "hypertrie",
         ],
     ),
     pure(

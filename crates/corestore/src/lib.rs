@@ -30,6 +30,8 @@ mod identity;
 mod layout;
 mod list;
 mod master_key;
+#[cfg(feature = "mounts")]
+mod mounted;
 mod namespace;
 mod opened;
 mod options;

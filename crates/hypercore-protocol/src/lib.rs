@@ -49,6 +49,7 @@ mod frame;
 mod handshake;
 mod message;
 mod outbox;
+mod salsa;
 mod schema;
 mod time;
 mod timers;

@@ -20,3 +20,15 @@ impl Audit {
         self.damaged_blocks.is_empty() && self.damaged_nodes.is_empty() && self.signature_valid
     }
 }
+
+/// What a repair did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Repair {
+    /// Nodes that were written anew.
+    pub mended_nodes: Vec<NodeIndex>,
+    /// Blocks that count as stored again.
+    pub found_blocks: Vec<u64>,
+    /// Blocks that no longer count as stored.
+    pub lost_blocks: Vec<u64>,
+}

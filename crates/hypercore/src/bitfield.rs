@@ -105,6 +105,44 @@ impl Bitfield {
         changed
     }
 
+    /// Sets every node both of whose children are set. Bits that were written in several sectors may
+    /// have survived a crash in some of them only.
+    pub(crate) fn close_nodes(&mut self) {
+        for number in 0..self.pages.len() {
+            if let Some(page) = self.pages[number].as_deref_mut()
+                && page.close_low()
+            {
+                self.dirty.insert(number);
+            }
+        }
+        // Nodes of depth 6 and more, of which there is one in 64; lower ones come first.
+        let end = self.node_capacity();
+        let (mut half, mut step) = (32, 128);
+        while half < end {
+            for parent in (2 * half - 1..end + half).step_by(step) {
+                let [left, right] = [parent - half, parent + half].map(NodeIndex::raw);
+                if self.has_node(left) && self.has_node(right) {
+                    self.set_node_alone(NodeIndex::raw(parent));
+                }
+            }
+            (half, step) = (2 * half, 2 * step);
+        }
+    }
+
+    /// Blocks that are set while their leaves are not, or that are at or beyond `length`.
+    pub(crate) fn unproven_blocks(&self, length: u64) -> Vec<u64> {
+        let mut found = Vec::new();
+        for (base, page) in (0..).step_by(8192).zip(&self.pages) {
+            if let Some(page) = page {
+                let end = length.saturating_sub(base).min(BLOCKS_PER_PAGE);
+                let end = u32::try_from(end).expect("a page has few bits");
+                let blocks = page.unproven_blocks(end).into_iter();
+                found.extend(blocks.map(|bit| base + u64::from(bit)));
+            }
+        }
+        found
+    }
+
     /// Forgets every block from `length` on, and every node that is not part of a log of `length`
     /// blocks.
     pub(crate) fn truncate(&mut self, length: u64) {
@@ -307,5 +345,38 @@ mod tests {
         for index in [1, 2, 3, 5] {
             assert!(!bits.has_node(node(index)), "{index}");
         }
+    }
+
+    #[test]
+    fn closing_sets_what_setting_one_by_one_does() {
+        // Leaves up to and beyond each border of words and pages.
+        for length in [
+            1, 2, 31, 32, 33, 64, 127, 128, 4095, 8191, 8192, 8193, 16_384, 24_576,
+        ] {
+            let mut expected = Bitfield::new();
+            let mut found = Bitfield::new();
+            for index in (0..length).map(NodeIndex::leaf) {
+                expected.set_node(index);
+                found.set_node_alone(index);
+            }
+            found.close_nodes();
+            let all = |bits: &Bitfield| bits.nodes(0..bits.node_capacity()).collect::<Vec<_>>();
+            assert_eq!(all(&found), all(&expected), "{length}");
+        }
+    }
+
+    #[test]
+    fn blocks_without_leaves_or_beyond_the_length_are_unproven() {
+        let mut bits = Bitfield::new();
+        for index in [0, 1, 63, 64, 65, 8191, 8192, 9000] {
+            bits.set_block(index);
+            if ![1, 64, 9000].contains(&index) {
+                bits.set_node_alone(NodeIndex::leaf(index));
+            }
+        }
+        assert_eq!(bits.unproven_blocks(1 << 20), [1, 64, 9000]);
+        assert_eq!(bits.unproven_blocks(8192), [1, 64, 8192, 9000]);
+        assert_eq!(bits.unproven_blocks(65), [1, 64, 65, 8191, 8192, 9000]);
+        assert_eq!(bits.unproven_blocks(0).len(), 8);
     }
 }

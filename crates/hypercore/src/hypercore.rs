@@ -18,6 +18,7 @@ mod prove;
 mod put;
 mod read;
 mod recover;
+mod repair;
 mod seek;
 mod verify;
 

@@ -31,7 +31,7 @@ pub mod rle;
 mod store;
 mod tree;
 
-pub use audit::Audit;
+pub use audit::{Audit, Repair};
 pub use error::{AppendError, OpenError, ReadError};
 pub use feed::{
     Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, HintBudget,

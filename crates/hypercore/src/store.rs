@@ -86,3 +86,26 @@ pub struct Node {
     /// The bytes in the blocks below it.
     pub size: u64,
 }
+
+impl Node {
+    /// The parent of two siblings, left and right; `None` if their sizes cannot be right.
+    pub(crate) fn above(left: Self, right: Self) -> Option<Self> {
+        let size = left.size.checked_add(right.size)?;
+        Some(Self {
+            index: left.index.parent(),
+            hash: hypercore_crypto::parent_hash(size, &left.hash, &right.hash),
+            size,
+        })
+    }
+
+    /// Whether hash and size follow from those of two siblings, given in any order.
+    pub(crate) fn is_parent_of(&self, one: Self, other: Self) -> bool {
+        let (left, right) = if one.index < other.index {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        left.size.checked_add(right.size) == Some(self.size)
+            && self.hash == hypercore_crypto::parent_hash(self.size, &left.hash, &right.hash)
+    }
+}

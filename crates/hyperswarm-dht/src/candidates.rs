@@ -69,6 +69,11 @@ impl Candidates {
         }
     }
 
+    /// Asks only so many of the nearest.
+    pub(crate) fn want_only(&mut self, wanted: usize) {
+        self.wanted = wanted;
+    }
+
     /// Adds nodes of our own table.
     pub(crate) fn start_with(&mut self, nodes: impl IntoIterator<Item = Node>) {
         for node in nodes {

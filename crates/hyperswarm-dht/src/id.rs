@@ -36,6 +36,18 @@ impl Id {
         Distance(words)
     }
 
+    /// This id with the bit after `shared` others flipped, and those behind it from `rest`: an id
+    /// that shares exactly so many leading bits with this one.
+    pub(crate) fn diverging(&self, shared: usize, rest: &[u8; 32]) -> Self {
+        let mut bytes = *rest;
+        for bit in 0..=shared.min(255) {
+            let (byte, mask) = (bit / 8, 0x80 >> (bit % 8));
+            let flip = if bit == shared { mask } else { 0 };
+            bytes[byte] = bytes[byte] & !mask | (self.0[byte] ^ flip) & mask;
+        }
+        Self(bytes)
+    }
+
     /// The id of 32 bytes in a slice; `None` if there are more or fewer.
     pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
@@ -106,5 +118,21 @@ impl Distance {
             .iter()
             .rev()
             .fold(0.0, |share, word| (share + *word as f64) / WORD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Id;
+
+    #[test]
+    fn diverging_ids_share_as_many_bits() {
+        let id = Id::from_bytes([0x5a; 32]);
+        for shared in 0..256 {
+            for rest in [[0; 32], [0xff; 32], [0x5a; 32]] {
+                let other = id.diverging(shared, &rest);
+                assert_eq!(id.distance(&other).shared_bits() as usize, shared);
+            }
+        }
     }
 }

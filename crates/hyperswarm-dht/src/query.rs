@@ -50,6 +50,8 @@ pub(crate) enum Task {
     Bootstrap,
     /// A walk of the node's own, of which nobody is told.
     Refresh,
+    /// A short one, to a part of the space where hardly anybody is known.
+    Fill,
     FindNode,
     Lookup {
         local: Option<SocketAddrV4>,

@@ -172,6 +172,22 @@ impl Table {
         old.iter().take(count).map(|entry| entry.node).collect()
     }
 
+    /// Whether hardly anybody is known in the part of the space where the target lies, though there
+    /// must be some: the parts beyond our own neighbourhood are large.
+    pub(crate) fn is_sparse_towards(&self, target: &Id) -> bool {
+        let index = self.index(target);
+        index + 1 < self.buckets.len() && self.buckets[index].entries.len() < SPARSE
+    }
+
+    /// How many leading bits the parts of the space share with us in which hardly anybody is known.
+    pub(crate) fn sparse_parts(&self) -> impl Iterator<Item = usize> {
+        let far = &self.buckets[..self.buckets.len() - 1];
+        far.iter()
+            .enumerate()
+            .filter(|(_, bucket)| bucket.entries.len() < SPARSE)
+            .map(|(bits, _)| bits)
+    }
+
     pub(crate) fn contains_address(&self, address: SocketAddrV4) -> bool {
         self.entries().any(|entry| entry.node.address == address)
     }
@@ -254,6 +270,9 @@ const MAX_PER_IP: usize = 2;
 
 /// Nodes of one /24 network in a bucket.
 const MAX_PER_SUBNET: usize = 8;
+
+/// Fewer nodes are hardly any.
+const SPARSE: usize = 4;
 
 /// Nodes in waiting for a full bucket.
 const MAX_SPARE: usize = 4;

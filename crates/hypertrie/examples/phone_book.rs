@@ -10,7 +10,7 @@ use hypercore_crypto::KeyPair;
 use hypercore_storage::MemoryDir;
 use hypertrie::{DiffOptions, IterOptions, Node, Op, Options, Trie};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let options = hypercore::Options::new().key_pair(KeyPair::from_seed(&[1; 32]));
     let feed = Feed::new(Hypercore::open(Arc::new(MemoryDir::new()), options)?);
     block_on(phone_book(feed))

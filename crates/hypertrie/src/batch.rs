@@ -383,6 +383,21 @@ impl Batch {
         Ok(seen)
     }
 
+    /// The state to come back to if several writes that belong together fail.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            len: self.nodes.len(),
+            head: self.head.clone(),
+        }
+    }
+
+    /// Takes back all that was written since the mark.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        self.nodes.truncate(mark.len);
+        self.blocks.truncate(mark.len);
+        self.head = mark.head;
+    }
+
     fn next_seq(&self) -> u64 {
         self.base + self.nodes.len() as u64
     }
@@ -390,6 +405,13 @@ impl Batch {
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader::with_pending(&self.shared, self.base, &self.nodes)
     }
+}
+
+/// A state of a batch.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    len: usize,
+    head: Option<Arc<Stored>>,
 }
 
 impl fmt::Debug for Batch {

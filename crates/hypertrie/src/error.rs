@@ -1,6 +1,6 @@
 use hypercore::{AppendError, ReadError};
 
-use crate::MountError;
+use crate::{MountError, OpenFeedError};
 
 /// Why an operation on a trie failed. A write that fails has appended nothing.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,24 @@ pub enum TrieError {
     /// There are keys under the path where something was to be mounted.
     #[error("there are keys under the path")]
     NotEmpty,
+    /// A prefix was to be moved to below itself.
+    #[error("a prefix cannot be moved to below itself")]
+    IntoItself,
+    /// A key was to be moved from one trie into another, across the border of a mount.
+    #[error("keys cannot be moved into or out of a mount")]
+    AcrossMounts,
+    /// The log of a mounted trie could not be opened.
+    #[error("the log that is mounted could not be opened")]
+    OpenMount {
+        /// What whoever opens logs said.
+        source: OpenFeedError,
+    },
+    /// More mounts within each other, or to be watched at once, than is allowed.
+    #[error("there are more than {limit} mounts")]
+    TooManyMounts {
+        /// How many are allowed.
+        limit: usize,
+    },
     /// Block 0 is not a trie's header.
     #[error("block 0 is not the header of a trie")]
     Header,

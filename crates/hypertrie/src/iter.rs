@@ -152,12 +152,7 @@ impl Plan for Listing {
         let bucket = node.links.bucket(index);
         let mut frames = Vec::with_capacity(bucket.len() + 1);
         let mut waiting = false;
-        let order = if self.options.reverse {
-            REVERSE
-        } else {
-            FORWARD
-        };
-        for digit in order {
+        for digit in order(self.options.reverse) {
             if first && digit == TERMINATOR {
                 continue;
             }
@@ -195,6 +190,11 @@ fn by_key(a: &Lead, b: &Lead) -> std::cmp::Ordering {
     units(a).cmp(&units(b))
 }
 
-/// The digits from the last one due to the first: what ends here comes before what goes on.
+/// The digits from the last one due to the first.
+pub(crate) fn order(reverse: bool) -> [u8; 5] {
+    if reverse { REVERSE } else { FORWARD }
+}
+
+/// What ends here comes before what goes on.
 const FORWARD: [u8; 5] = [3, 2, 1, 0, TERMINATOR];
 const REVERSE: [u8; 5] = [TERMINATOR, 0, 1, 2, 3];

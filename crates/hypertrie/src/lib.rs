@@ -43,18 +43,22 @@ mod cache;
 mod checkpoint;
 mod diff;
 mod error;
+mod extension;
 mod history;
 mod iter;
 mod links;
 mod loader;
 mod mount;
+mod mountable;
 mod node;
 mod options;
 mod path;
 mod reader;
+mod rename;
 mod schema;
 mod trie;
 mod walk;
+mod watch;
 mod write;
 
 pub use batch::{Batch, Op};
@@ -63,6 +67,12 @@ pub use error::{KeyError, NodeError, TrieError};
 pub use history::History;
 pub use iter::Iter;
 pub use mount::{Mount, MountError};
+pub use mountable::{
+    ChangeKind, Located, MAX_MOUNT_DEPTH, MAX_WATCHED, MountableTrie, MountedAt, MountedChange,
+    MountedDiff, MountedHistory, MountedIter, MountedWatch, Mounts, OpenFeed, OpenFeedError,
+    Written,
+};
 pub use node::{Node, decode_node};
 pub use options::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, PutOptions};
 pub use trie::Trie;
+pub use watch::Watch;

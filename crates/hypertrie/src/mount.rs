@@ -148,36 +148,59 @@ impl Trie {
 
     /// The mount of this trie at or above a path, if any: the one nearest to the path.
     pub async fn mount_above(&self, path: &str) -> Result<Option<Mount>, TrieError> {
-        let path = normalize(path);
-        let record = self
-            .get_with(&record_key(path), hidden().closest(true))
-            .await?;
-        let Some(found) = record else { return Ok(None) };
-        if let Some(mount) = found.mount()?.filter(|mount| mount.strip(path).is_some()) {
-            return Ok(Some(mount));
-        }
-        // Some other record is in the way if the reference mounted over a folder with mounts in it.
-        let Some(found) = found.key.strip_prefix(RECORDS) else {
-            return Ok(None);
-        };
-        let names = components(found).zip(components(path));
-        let names: Vec<_> = names
-            .take_while(|(found, wanted)| found == wanted)
-            .map(|(found, _)| found)
-            .collect();
-        for depth in (1..=names.len()).rev() {
-            let key = record_key(&names[..depth].join("/"));
-            if let Some(record) = self.get_with(&key, hidden()).await?
-                && let Some(mount) = record.mount()?
-            {
-                return Ok(Some(mount));
-            }
-        }
-        Ok(None)
+        mount_above(Records::Trie(self), path).await
     }
 }
 
+/// Where the records of mounts are looked for.
+enum Records<'a> {
+    Trie(&'a Trie),
+    Batch(&'a Batch),
+}
+
+impl Records<'_> {
+    async fn get(&self, path: &str, options: GetOptions) -> Result<Option<Node>, TrieError> {
+        let (key, options) = (record_key(path), options.hidden(true));
+        match self {
+            Self::Trie(trie) => trie.get_with(&key, options).await,
+            Self::Batch(batch) => batch.get_with(&key, options).await,
+        }
+    }
+}
+
+async fn mount_above(records: Records<'_>, path: &str) -> Result<Option<Mount>, TrieError> {
+    let path = normalize(path);
+    let record = records.get(path, GetOptions::new().closest(true)).await?;
+    let Some(found) = record else { return Ok(None) };
+    if let Some(mount) = found.mount()?.filter(|mount| mount.strip(path).is_some()) {
+        return Ok(Some(mount));
+    }
+    // Some other record is in the way if the reference mounted over a folder with mounts in it.
+    let Some(found) = found.key.strip_prefix(RECORDS) else {
+        return Ok(None);
+    };
+    let names = components(found).zip(components(path));
+    let names: Vec<_> = names
+        .take_while(|(found, wanted)| found == wanted)
+        .map(|(found, _)| found)
+        .collect();
+    for depth in (1..=names.len()).rev() {
+        let path = names[..depth].join("/");
+        if let Some(record) = records.get(&path, GetOptions::new()).await?
+            && let Some(mount) = record.mount()?
+        {
+            return Ok(Some(mount));
+        }
+    }
+    Ok(None)
+}
+
 impl Batch {
+    /// The mount at or above a path, this batch's writes included; see [`Trie::mount_above`].
+    pub async fn mount_above(&self, path: &str) -> Result<Option<Mount>, TrieError> {
+        mount_above(Records::Batch(self), path).await
+    }
+
     /// Mounts another trie. `value` is what the application stores at the path.
     ///
     /// The path must have nothing under it: mounted keys would hide behind what is there, or the
@@ -220,13 +243,27 @@ impl Batch {
     }
 }
 
-fn record_key(path: &str) -> String {
+/// The key of a mount's record.
+pub(crate) fn record_key(path: &str) -> String {
     format!("{RECORDS}{path}")
 }
 
-fn hidden() -> GetOptions {
-    GetOptions::new().hidden(true)
+/// What is stored in a hidden node at or under `mounts/<path>`.
+#[derive(Debug)]
+pub(crate) struct MountRecord;
+
+impl MountRecord {
+    /// The value of a record whose mount moves to `path`. What is no record stays as it is.
+    pub(crate) fn moved(node: &Node, path: &str) -> Result<Option<Bytes>, TrieError> {
+        Ok(match node.mount()? {
+            Some(mut mount) => {
+                mount.path = normalize(path).to_owned();
+                Some(mount.encode().into())
+            }
+            None => node.value.clone(),
+        })
+    }
 }
 
 /// Where the records of mounts are, among the hidden keys.
-const RECORDS: &str = "mounts/";
+pub(crate) const RECORDS: &str = "mounts/";

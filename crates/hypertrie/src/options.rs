@@ -128,6 +128,7 @@ pub struct IterOptions {
     pub(crate) gt: bool,
     pub(crate) reverse: bool,
     pub(crate) hidden: bool,
+    pub(crate) mounts: bool,
     pub(crate) prefetch: usize,
 }
 
@@ -139,8 +140,16 @@ impl IterOptions {
             gt: false,
             reverse: false,
             hidden: false,
+            mounts: true,
             prefetch: 64,
         }
+    }
+
+    /// Whether a recursive listing of a [`MountableTrie`](crate::MountableTrie) goes into the mounts
+    /// below the prefix. Default: true. The reference does if its `recursive` is given.
+    pub fn mounts(mut self, mounts: bool) -> Self {
+        self.mounts = mounts;
+        self
     }
 
     /// Whether to list all that is under the prefix. Otherwise there is one node for each

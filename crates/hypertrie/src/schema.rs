@@ -41,3 +41,47 @@ pub(crate) struct Mount {
     #[prost(string, optional, tag = "4")]
     pub(crate) remote_path: Option<String>,
 }
+
+/// A message of the wire extension: one of the fields.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct Extension {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) cache: Option<CacheMessage>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) iterator: Option<IteratorMessage>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) get: Option<GetMessage>,
+}
+
+/// Blocks that the receiver will need.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct CacheMessage {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) start: Option<u64>,
+    #[prost(uint64, optional, tag = "2")]
+    pub(crate) end: Option<u64>,
+    #[prost(uint64, repeated, tag = "3")]
+    pub(crate) blocks: Vec<u64>,
+}
+
+/// The sender lists a prefix.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct IteratorMessage {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) head: Option<u64>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) key: Option<String>,
+    #[prost(uint64, optional, tag = "3")]
+    pub(crate) flags: Option<u64>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub(crate) checkpoint: Option<Bytes>,
+}
+
+/// The sender looks a key up.
+#[derive(Clone, Eq, PartialEq, prost::Message)]
+pub(crate) struct GetMessage {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) head: Option<u64>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) key: Option<String>,
+}

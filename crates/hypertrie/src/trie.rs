@@ -8,6 +8,7 @@ use prost::Message;
 use crate::batch::Batch;
 use crate::cache::Cache;
 use crate::diff::Diff;
+use crate::extension::{self, Message as Request};
 use crate::history::History;
 use crate::iter::Iter;
 use crate::node::Stored;
@@ -15,7 +16,7 @@ use crate::path::{ComponentHash, Path, normalize};
 use crate::reader::{Found, Reader};
 use crate::{
     DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, TrieError,
-    schema,
+    Watch, schema,
 };
 
 /// A key/value store on one log.
@@ -207,6 +208,11 @@ impl Trie {
         self.checkout(self.version())
     }
 
+    /// Tells of changes at and under a prefix since this version.
+    pub fn watch(&self, prefix: &str) -> Watch {
+        Watch::new(self.newest(), prefix, self.version())
+    }
+
     /// Asks the connected peers for a newer version. True if there is one.
     pub async fn update(&self) -> Result<bool, TrieError> {
         let seq = self.shared.feed.length();
@@ -290,8 +296,29 @@ impl Trie {
         History::open(self, options)
     }
 
+    /// What a peer is told that sent this message of the wire extension: messages that name the
+    /// blocks which its lookup or listing comes by, the newest node first. Empty if it asks for
+    /// nothing, or for what is not here.
+    ///
+    /// Only what is stored here is read. At most 2176 blocks are named, and those that one more node
+    /// leads to. For transports that are no [`Feed`]'s business.
+    pub fn answer(&self, request: &[u8]) -> Vec<Vec<u8>> {
+        match Request::decode(request) {
+            Some(request) => Request::hints(&extension::answer(&self.shared, &request)),
+            None => Vec::new(),
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The trie in its newest version at any time.
+    pub(crate) fn newest(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            checkout: None,
+        }
     }
 
     /// The newest node's seq; 0 if there is none.

@@ -18,6 +18,7 @@ const commands = {
   ...require('./lib/log'),
   ...require('./lib/store'),
   ...require('./lib/trie'),
+  ...require('./lib/mounts'),
   ...require('./lib/drive')
 }
 

@@ -63,6 +63,41 @@ impl Page {
         set(&mut self.nodes, bit, value)
     }
 
+    /// Sets the bit of every node below depth 6 both of whose children are set. True if one was not.
+    pub(crate) fn close_low(&mut self) -> bool {
+        let mut changed = false;
+        for word in &mut self.nodes {
+            let before = *word;
+            for (half, parents) in LOW_PARENTS {
+                *word |= (*word >> half) & (*word << half) & parents;
+            }
+            changed |= *word != before;
+        }
+        changed
+    }
+
+    /// The blocks that are set while their leaves are not, or that are at or beyond `end`.
+    pub(crate) fn unproven_blocks(&self, end: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        for (at, blocks) in (0_u32..).zip(self.blocks) {
+            let pair = [self.nodes[2 * at as usize], self.nodes[2 * at as usize + 1]];
+            let leaves = u64::from(even_bits(pair[0])) << 32 | u64::from(even_bits(pair[1]));
+            let first = at * 64;
+            let inside = match end.saturating_sub(first) {
+                0 => 0,
+                room @ 1..64 => !(u64::MAX >> room),
+                _ => u64::MAX,
+            };
+            let mut rest = blocks & !(leaves & inside);
+            while rest != 0 {
+                let bit = rest.leading_zeros();
+                rest &= !(FIRST >> bit);
+                found.push(first + bit);
+            }
+        }
+        found
+    }
+
     pub(crate) fn count_blocks(&self, bits: Range<u32>) -> u64 {
         masked(&bits)
             .map(|(word, mask)| u64::from((self.blocks[word] & mask).count_ones()))
@@ -110,6 +145,21 @@ fn masked(bits: &Range<u32>) -> impl Iterator<Item = (usize, u64)> + use<> {
     })
 }
 
+/// Every second bit, from the highest on, moved together.
+fn even_bits(word: u64) -> u32 {
+    let mut bits = (word >> 1) & 0x5555_5555_5555_5555;
+    for (shift, mask) in [
+        (1, 0x3333_3333_3333_3333),
+        (2, 0x0f0f_0f0f_0f0f_0f0f),
+        (4, 0x00ff_00ff_00ff_00ff),
+        (8, 0x0000_ffff_0000_ffff),
+        (16, 0x0000_0000_ffff_ffff),
+    ] {
+        bits = (bits | bits >> shift) & mask;
+    }
+    u32::try_from(bits).expect("half of the bits are gone")
+}
+
 fn first(word: usize, value: u64) -> Option<u32> {
     let base = u32::try_from(word).expect("a page has few words") * 64;
     (value != 0).then(|| base + value.leading_zeros())
@@ -124,6 +174,15 @@ fn to_bytes<const WORDS: usize, const BYTES: usize>(words: &[u64; WORDS]) -> [u8
 }
 
 const FIRST: u64 = 1 << 63;
+
+/// The parents in a word of 64 nodes by depth, from 1 on, and how far they are from their children.
+const LOW_PARENTS: [(u32, u64); 5] = [
+    (1, 0x4444_4444_4444_4444),
+    (2, 0x1010_1010_1010_1010),
+    (4, 0x0100_0100_0100_0100),
+    (8, 0x0001_0000_0001_0000),
+    (16, 0x0000_0001_0000_0000),
+];
 
 /// Blocks that one page describes.
 pub(crate) const BLOCKS_PER_PAGE: u64 = 8192;

@@ -1,5 +1,3 @@
-use hypercore_crypto::parent_hash;
-
 use crate::hypercore::Hypercore;
 use crate::{Audit, NodeIndex, ReadError};
 
@@ -40,12 +38,10 @@ impl Hypercore {
             if !self.bits.has_node(left) || !self.bits.has_node(right) {
                 continue;
             }
-            if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?) {
-                let size = left.size.checked_add(right.size);
-                let hash = parent_hash(node.size, &left.hash, &right.hash);
-                if size != Some(node.size) || hash != node.hash {
-                    damaged.push(index);
-                }
+            if let (Some(left), Some(right)) = (reader.get(left)?, reader.get(right)?)
+                && !node.is_parent_of(left, right)
+            {
+                damaged.push(index);
             }
         }
         Ok(damaged)

@@ -1,3 +1,5 @@
+use hypercore_crypto::Signature;
+
 use crate::hypercore::Hypercore;
 use crate::tree::{self, Route};
 use crate::{NodeIndex, Proof, ReadError, RemoteTree};
@@ -26,7 +28,44 @@ impl Hypercore {
         let Some(route) = tree::route(&self.bits, leaf, digest, hash, remote) else {
             return Ok(None);
         };
-        self.collect(&route).map(Some)
+        match self.collect(&route) {
+            Err(error @ ReadError::MissingSignature { .. }) => {
+                self.prove_to_roots(leaf, hash)?.ok_or(error).map(Some)
+            }
+            proof => proof.map(Some),
+        }
+    }
+
+    /// The whole proof of a leaf up to the roots of the log, whatever the bits say of the nodes in
+    /// between: a crash may have taken some of them. `None` if the stored hashes do not lead there.
+    fn prove_to_roots(&self, leaf: NodeIndex, hash: bool) -> Result<Option<Proof>, ReadError> {
+        let mut reader = self.store.nodes.reader();
+        let Some(mut node) = reader.get(leaf)? else {
+            return Ok(None);
+        };
+        let mut nodes = Vec::new();
+        if hash {
+            nodes.push(node);
+        }
+        while !self.roots.contains(&node) {
+            let sibling = reader.get(node.index.sibling())?;
+            let parent = reader.get(node.index.parent())?;
+            let (Some(sibling), Some(parent)) = (sibling, parent) else {
+                return Ok(None);
+            };
+            if !parent.is_parent_of(node, sibling) || parent.index.blocks().end > self.length {
+                return Ok(None);
+            }
+            nodes.push(sibling);
+            node = parent;
+        }
+        nodes.extend(self.roots.iter().filter(|root| **root != node));
+        drop(reader);
+        let signature = match self.is_static {
+            true => None,
+            false => Some(self.signature_at(self.length)?),
+        };
+        Ok(Some(Proof { nodes, signature }))
     }
 
     fn collect(&self, route: &Route) -> Result<Proof, ReadError> {
@@ -43,12 +82,19 @@ impl Hypercore {
         let signature = match route.signed {
             // A log that was finished without a key pair: its key is the hash of its roots.
             Some(_) if self.is_static => None,
-            Some(length) => {
-                let found = self.store.signatures.get(length)?;
-                Some(found.ok_or(ReadError::MissingSignature { length })?)
-            }
+            Some(length) => Some(self.signature_at(length)?),
             None => None,
         };
         Ok(Proof { nodes, signature })
+    }
+
+    /// The stored signature of a length, if it covers the stored roots. That of the log's own length
+    /// was checked when it was read or made.
+    fn signature_at(&self, length: u64) -> Result<Signature, ReadError> {
+        let missing = ReadError::MissingSignature { length };
+        if length != self.length && self.verified_roots(length)?.is_none() {
+            return Err(missing);
+        }
+        self.store.signatures.get(length)?.ok_or(missing)
     }
 }

@@ -56,12 +56,13 @@ impl Kind {
             return Ok(None);
         }
         let entry_bytes = u16::from_be_bytes([header[5], header[6]]);
-        if header == self.encode(entry_bytes) {
-            Ok(Some(entry_bytes))
-        } else if present < HEADER_BYTES && header[..present] == self.encode(entry_bytes)[..present]
-        {
+        let torn =
+            present < HEADER_BYTES && (entry_bytes == 0 || header != self.encode(entry_bytes));
+        if torn && header[..present] == self.encode(entry_bytes)[..present] {
             // The very first write was torn; nothing can follow it.
             Ok(None)
+        } else if header == self.encode(entry_bytes) {
+            Ok(Some(entry_bytes))
         } else {
             Err(OpenError::Format {
                 file: self.file,
@@ -70,9 +71,14 @@ impl Kind {
         }
     }
 
-    /// As [`Kind::read`], where only one entry size is possible.
+    /// As [`Kind::read`], where only one entry size is possible. Entries may follow a header that was
+    /// torn: it is not synced before them.
     pub(crate) fn expect(self, file: &dyn Storage, bytes: u16) -> Result<bool, OpenError> {
-        match self.read(file)? {
+        let found = match self.read(file) {
+            Err(OpenError::Format { .. }) if self.is_torn(file, bytes)? => None,
+            found => found?,
+        };
+        match found {
             None => Ok(false),
             Some(found) if found == bytes => Ok(true),
             Some(_) => Err(OpenError::Format {
@@ -80,6 +86,18 @@ impl Kind {
                 what: "entry size",
             }),
         }
+    }
+
+    /// Whether the header is the beginning of the right one, and zeros.
+    fn is_torn(self, file: &dyn Storage, bytes: u16) -> io::Result<bool> {
+        let mut header = [0; HEADER_BYTES];
+        if file.len()? < HEADER_BYTES as u64 {
+            return Ok(false);
+        }
+        file.read(0, &mut header)?;
+        let written = header.iter().rposition(|byte| *byte != 0);
+        let written = written.map_or(0, |last| last + 1);
+        Ok(header[..written] == self.encode(bytes)[..written])
     }
 
     pub(crate) fn write(self, file: &dyn Storage, entry_bytes: u16) -> io::Result<()> {
@@ -122,6 +140,20 @@ mod tests {
         file.truncate(8).unwrap();
         file.write(3, &[9]).unwrap();
         assert!(TREE.read(&*file).is_err(), "a short file of another kind");
+
+        file.truncate(0).unwrap();
+        file.write(0, &[5, 2, 0x57, 2]).unwrap();
+        file.write(72, &[1; 40]).unwrap();
+        assert!(!TREE.expect(&*file, 40).unwrap(), "a torn one before nodes");
+
+        // Of a bitfield's header, a size of zero looks like one that is not there yet.
+        let header = BITFIELD.encode(3584);
+        for present in 0..HEADER_BYTES {
+            file.truncate(0).unwrap();
+            file.write(0, &header[..present]).unwrap();
+            let expected = (present >= 6).then_some(3584);
+            assert_eq!(BITFIELD.read(&*file).unwrap(), expected, "{present} bytes");
+        }
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use crate::store::header::{self, ENTRIES};
 pub(crate) struct PageFile {
     file: Arc<dyn Storage>,
     has_header: bool,
+    /// Whether the header was written here and not synced since.
+    header_dirty: bool,
     page_bytes: u16,
     /// For each page the summary byte that stands for all of it.
     summaries: Vec<u8>,
@@ -36,6 +39,7 @@ impl PageFile {
         Ok(Self {
             file,
             has_header: found.is_some(),
+            header_dirty: false,
             page_bytes,
             summaries: Vec::new(),
         })
@@ -45,6 +49,7 @@ impl PageFile {
         if !self.has_header {
             header::BITFIELD.write(&*self.file, self.page_bytes)?;
             self.has_header = true;
+            self.header_dirty = true;
         }
         Ok(())
     }
@@ -78,8 +83,12 @@ impl PageFile {
         Ok(bits)
     }
 
-    /// Writes the block bits of all changed pages.
-    pub(crate) fn write_blocks(&self, bits: &Bitfield) -> io::Result<()> {
+    /// Writes the block bits of all changed pages. A new header is made durable before: torn, it
+    /// would look like one that gives the pages no size.
+    pub(crate) fn write_blocks(&mut self, bits: &Bitfield) -> io::Result<()> {
+        if self.header_dirty {
+            self.sync()?;
+        }
         for number in bits.dirty() {
             if let Some(page) = bits.page(*number) {
                 self.file.write(self.place(*number), &page.data_bytes())?;
@@ -115,23 +124,23 @@ impl PageFile {
                 .write(self.place(*number) + BLOCK_PART as u64, &rest)?;
         }
         if self.page_bytes == PAGE_BYTES {
-            self.write_upper(&upper, written.iter().map(|(number, ..)| *number))?;
+            let written: BTreeSet<usize> = written.iter().map(|(number, ..)| *number).collect();
+            self.write_upper(&upper, &written)?;
         }
         Ok(())
     }
 
     /// Writes the bytes above several pages that changed with `written`, in other pages.
-    fn write_upper(&self, upper: &[u8], written: impl Iterator<Item = usize>) -> io::Result<()> {
-        let mut above = std::collections::BTreeSet::new();
+    fn write_upper(&self, upper: &[u8], written: &BTreeSet<usize>) -> io::Result<()> {
+        let mut above = BTreeSet::new();
         for number in written {
-            let mut node = flat_tree::parent(2 * number as u64);
+            let mut node = flat_tree::parent(2 * *number as u64);
             while node < 4 * upper.len() as u64 {
-                above.insert(node / 2);
+                above.insert(usize::try_from(node / 2).unwrap_or(usize::MAX));
                 node = flat_tree::parent(node);
             }
         }
-        for number in above {
-            let number = usize::try_from(number).unwrap_or(usize::MAX);
+        for number in above.difference(written).copied() {
             if let Some(byte) = upper.get(number) {
                 let last = self.place(number) + u64::from(PAGE_BYTES) - 1;
                 self.file.write(last, &[*byte])?;
@@ -140,8 +149,10 @@ impl PageFile {
         Ok(())
     }
 
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        self.header_dirty = false;
+        Ok(())
     }
 
     fn place(&self, number: usize) -> u64 {

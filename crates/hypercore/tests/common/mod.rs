@@ -1,6 +1,8 @@
 //! The vectors, and small helpers for tests.
 #![allow(dead_code, unreachable_pub)] // each test file uses its part
 
+pub mod crash;
+
 use std::sync::Arc;
 
 use hypercore::{Hypercore, Node, NodeIndex, Options};

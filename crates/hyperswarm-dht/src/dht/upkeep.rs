@@ -24,6 +24,8 @@ pub(super) struct Upkeep {
     warm: BTreeMap<SocketAddrV4, Timestamp>,
     is_ready: bool,
     refreshes_own: bool,
+    /// The parts of the space that share fewer bits with us have been looked into.
+    filled: usize,
 }
 
 impl Upkeep {
@@ -37,6 +39,7 @@ impl Upkeep {
             warm: BTreeMap::new(),
             is_ready: false,
             refreshes_own: false,
+            filled: 0,
         }
     }
 
@@ -90,6 +93,23 @@ impl Dht {
             let nodes = self.table.len();
             self.events.push_back(Event::Ready { nodes });
         }
+        self.upkeep.filled = 0;
+        self.fill();
+    }
+
+    /// The first walk meets those near us and hardly anybody else. Short ones, one after the other,
+    /// meet some of every other part of the space.
+    pub(super) fn fill(&mut self) {
+        let Some(part) = self
+            .table
+            .sparse_parts()
+            .find(|it| *it >= self.upkeep.filled)
+        else {
+            return;
+        };
+        self.upkeep.filled = part + 1;
+        let target = self.id.diverging(part, &self.random.bytes32());
+        self.start(self.now, target, Task::Fill);
     }
 
     /// An ephemeral node that has been there for long enough, and whose address and port all others

@@ -46,12 +46,15 @@ impl Dht {
         }
         let mut query = Query::new(target, task, self.now);
         let known = self.table.closest(&target, CLOSEST_NODES);
-        if known.len() < FEW_NODES {
+        if known.len() < FEW_NODES || self.table.is_sparse_towards(&target) {
             query.roots.clone_from(&self.config.bootstrap);
             query.roots.retain(|root| Self::is_reachable(*root));
         }
         query.is_alone = known.is_empty() && query.roots.is_empty();
         query.walk.start_with(known);
+        if matches!(query.task, Task::Fill) {
+            query.walk.want_only(FILL_NODES);
+        }
         if let Task::GetMutable { seq, salt } = &query.task
             && let Some(value) = self.values.mutable(&target, salt.as_deref())
             && value.seq >= *seq
@@ -176,7 +179,8 @@ impl Dht {
         let Some(query) = self.queries.get_mut(&id) else {
             return;
         };
-        if size.is_some_and(|size| query.walk.is_crowded(size))
+        if !matches!(query.task, Task::Fill)
+            && size.is_some_and(|size| query.walk.is_crowded(size))
             && query.summary.requests < self.config.max_requests_per_query
             && query.walk.widen()
         {
@@ -267,8 +271,10 @@ impl Dht {
         if let (Task::Announce { .. }, Ok(_)) = (&query.task, &result) {
             self.warm_up(query.walk.closest().map(|(node, _)| node.address));
         }
-        if !matches!(query.task, Task::Refresh) {
-            self.done(id, result);
+        match query.task {
+            Task::Refresh => {}
+            Task::Fill => self.fill(),
+            _ => self.done(id, result),
         }
         self.unblock();
     }
@@ -438,3 +444,6 @@ impl Dht {
 
 /// With fewer nodes of our own to begin with, the bootstrap nodes are asked too.
 const FEW_NODES: usize = 8;
+
+/// Nodes that a short walk looks for.
+const FILL_NODES: usize = 4;

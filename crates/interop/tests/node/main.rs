@@ -20,6 +20,7 @@ mod share_to_node;
 mod sparse;
 mod store_replication;
 mod store_storage;
+mod trie_rename;
 mod trie_storage;
 mod vectors;
 mod wire;
