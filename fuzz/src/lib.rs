@@ -12,6 +12,7 @@
 mod encode;
 mod input;
 pub mod mutate;
+pub mod plant;
 pub mod seed;
 pub mod targets;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,13 +23,22 @@ pub struct Report {
     pub finding: Option<PathBuf>,
 }
 
-/// Runs a target over its corpus and over mutations of it for some time.
+/// When a run ends that finds nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limit {
+    /// After so long.
+    Time(Duration),
+    /// After so many inputs, those of the corpus included.
+    Runs(u64),
+}
+
+/// Runs a target over its corpus and over mutations of it.
 ///
 /// The first input that panics ends the run and is written below `artifacts`. One that takes longer
 /// than [`HANG`] is written there too, and ends the process with status 1.
 pub fn run(
     (name, target): Target,
-    time: Duration,
+    limit: Limit,
     seed: u64,
     artifacts: &Path,
 ) -> io::Result<Report> {
@@ -38,7 +47,7 @@ pub fn run(
         corpus.push(Vec::new());
     }
     let watched = Watched::default();
-    watch(watched.clone(), artifacts.join(format!("{name}-hang")));
+    watch(&watched, artifacts.join(format!("{name}-hang")));
     let mut rng = Rng::new(seed);
     let mut report = Report {
         runs: 0,
@@ -46,7 +55,11 @@ pub fn run(
         finding: None,
     };
     let start = Instant::now();
-    while start.elapsed() < time {
+    let goes_on = |runs: u64| match limit {
+        Limit::Time(time) => start.elapsed() < time,
+        Limit::Runs(most) => runs < most,
+    };
+    while goes_on(report.runs) {
         let run = usize::try_from(report.runs).unwrap_or(usize::MAX);
         let input = match corpus.get(run) {
             Some(seed) => seed.clone(),
@@ -179,11 +192,13 @@ impl Watched {
 }
 
 /// Ends the process when an input takes too long: nothing else can stop it.
-fn watch(watched: Watched, artifact: PathBuf) {
+fn watch(watched: &Watched, artifact: PathBuf) {
+    let watched: Weak<_> = Arc::downgrade(&watched.0);
     thread::spawn(move || {
-        loop {
+        while let Some(watched) = watched.upgrade() {
+            let running = Watched(watched).lock().clone();
             thread::sleep(Duration::from_millis(500));
-            let Some(running) = watched.lock().clone() else {
+            let Some(running) = running else {
                 continue;
             };
             if running.since.elapsed() > HANG {

@@ -18,6 +18,12 @@ pub(crate) struct Args {
     /// How long to run each target.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     seconds: u64,
+    /// How many inputs to try with each target, however long that takes.
+    #[arg(long, value_name = "N", conflicts_with = "seconds")]
+    runs: Option<u64>,
+    /// Where mutation on stable begins; libFuzzer chooses by itself.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
     /// List the targets and do nothing.
     #[arg(long)]
     list: bool,
@@ -42,17 +48,18 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         None => known,
     };
     let libfuzzer = !args.stable && has_cargo_fuzz();
-    let mut all_pass = true;
+    let mut all_pass = run::passes("planted faults are found", &mut planted())?;
     for target in chosen {
         let mut command = if libfuzzer {
-            with_libfuzzer(&target, args.seconds)
+            with_libfuzzer(&target, args)
         } else {
-            on_stable(&target, args.seconds)
+            on_stable(&target, args)
         };
-        all_pass &= run::passes(
-            &format!("fuzz {target} for {} s", args.seconds),
-            &mut command,
-        )?;
+        let step = match args.runs {
+            Some(runs) => format!("fuzz {target} with {runs} inputs"),
+            None => format!("fuzz {target} for {} s", args.seconds),
+        };
+        all_pass &= run::passes(&step, &mut command)?;
     }
     Ok(all_pass)
 }
@@ -86,10 +93,25 @@ fn has_cargo_fuzz() -> bool {
     answers(&["+nightly", "--version"]) && answers(&["fuzz", "--version"])
 }
 
-fn with_libfuzzer(target: &str, seconds: u64) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(run::root());
+/// A target is believed only after it has found a fault: every run begins with those planted.
+fn planted() -> Command {
+    let mut command = run::cargo();
     command.args([
+        "test",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--manifest-path",
+    ]);
+    command.args(["fuzz/Cargo.toml", "--test", "planted"]);
+    // Each fault that is found is a panic.
+    command.env("RUST_BACKTRACE", "0");
+    command
+}
+
+fn with_libfuzzer(target: &str, args: &Args) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(run::root()).args([
         "+nightly",
         "fuzz",
         "run",
@@ -98,14 +120,21 @@ fn with_libfuzzer(target: &str, seconds: u64) -> Command {
         "-timeout=1",
         "-rss_limit_mb=256",
     ]);
-    command.arg(format!("-max_total_time={seconds}"));
+    match args.runs {
+        Some(runs) => command.arg(format!("-runs={runs}")),
+        None => command.arg(format!("-max_total_time={}", args.seconds)),
+    };
     command
 }
 
-fn on_stable(target: &str, seconds: u64) -> Command {
+fn on_stable(target: &str, args: &Args) -> Command {
     let mut command = run::cargo();
     command.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
     command.args(["fuzz/Cargo.toml", "--bin", "mutate", "--", target]);
-    command.args(["--seconds", &seconds.to_string()]);
+    match args.runs {
+        Some(runs) => command.args(["--runs", &runs.to_string()]),
+        None => command.args(["--seconds", &args.seconds.to_string()]),
+    };
+    command.args(["--seed", &args.seed.to_string()]);
     command
 }

@@ -1,4 +1,4 @@
-//! `mutate [TARGET] [--seconds N] [--seed N]`: fuzzes on a stable toolchain.
+//! `mutate [TARGET] [--seconds N | --runs N] [--seed N] [--planted]`: fuzzes on a stable toolchain.
 //!
 //! Without a target, each one in turn. Ends with status 1 if something was found; the input lies in
 //! `fuzz/artifacts/` then. The same seed tries the same inputs.
@@ -8,11 +8,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hyperdrive_fuzz::{TARGETS, Target, mutate};
+use hyperdrive_fuzz::mutate::{self, Limit};
+use hyperdrive_fuzz::{TARGETS, Target, plant};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut chosen: Vec<Target> = TARGETS.to_vec();
-    let mut seconds = 10;
+    let mut limit = Limit::Time(Duration::from_secs(10));
+    let mut planted = false;
     let mut seed = 1;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -23,7 +25,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 .parse()?)
         };
         match arg.as_str() {
-            "--seconds" => seconds = number()?,
+            "--seconds" => limit = Limit::Time(Duration::from_secs(number()?)),
+            "--runs" => limit = Limit::Runs(number()?),
+            "--planted" => planted = true,
             "--seed" => seed = number()?,
             name => {
                 chosen.retain(|target| target.0 == name);
@@ -36,7 +40,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
     let mut found = false;
     for target in chosen {
-        let report = mutate::run(target, Duration::from_secs(seconds), seed, &artifacts)?;
+        let run = || mutate::run(target, limit, seed, &artifacts);
+        let report = if planted {
+            plant::in_force(run)?
+        } else {
+            run()?
+        };
         println!(
             "{}: {} inputs, the slowest took {} ms",
             target.0,

@@ -4,6 +4,7 @@ use hypercore::{Hypercore, Options};
 use hypercore_storage::{MemoryDir, OpenMode, Storage, StorageDir};
 
 use crate::input::Input;
+use crate::plant;
 
 /// A log's directory as some other program, or a bad disk, left it: the files in the order of
 /// [`FILES`], each behind its length in two bytes; the rest is `data`.
@@ -13,8 +14,10 @@ use crate::input::Input;
 pub fn storage(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let dir = Arc::new(MemoryDir::new());
+    let mut torn = false;
     for name in FILES {
         let content = input.piece();
+        torn |= name == "tree" && content.len() > 32 && !(content.len() - 32).is_multiple_of(40);
         if !content.is_empty() {
             write(&dir, name, content);
         }
@@ -47,6 +50,8 @@ pub fn storage(bytes: &[u8]) {
         return;
     }
     let log = Hypercore::open(dir, Options::new()).expect("what was closed opens again");
+    // Planted: an append to a log that lost the end of its tree is lost.
+    assert!(!plant::strikes(torn));
     assert_eq!(log.length(), length + 1);
     assert_eq!(
         log.get(index).ok().flatten().as_deref(),
