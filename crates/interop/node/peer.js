@@ -19,7 +19,8 @@ const commands = {
   ...require('./lib/store'),
   ...require('./lib/trie'),
   ...require('./lib/mounts'),
-  ...require('./lib/drive')
+  ...require('./lib/drive'),
+  ...require('./lib/dht')
 }
 
 async function answer ({ id, do: name, ...args }) {

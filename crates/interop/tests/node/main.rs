@@ -2,12 +2,14 @@
 //!
 //! They are one program, because linking is what takes the time.
 
+mod dht_node;
 mod network;
 mod sample;
 mod served;
 mod shared;
 
 mod clone_from_node;
+mod dht;
 mod drive_model;
 #[cfg(unix)]
 mod drive_storage;
