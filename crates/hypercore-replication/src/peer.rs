@@ -372,7 +372,8 @@ impl Peer {
             self.subscribed = true;
             // From here on changes are announced, so none is missed in between.
             self.log.handle_subscribe();
-            let last = feed.length().checked_sub(1).filter(|last| feed.has(*last));
+            let last = feed.durable_length().checked_sub(1);
+            let last = last.filter(|last| feed.has(*last));
             messages.extend(last.map(|last| Message::Have(wire::Have::range(last, 1))));
         }
         messages.push(self.have_bitfield(start, length));

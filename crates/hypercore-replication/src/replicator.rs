@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hypercore::{Answer, Feed, HintBudget};
@@ -77,6 +78,9 @@ const MAX_PENDING_BYTES: usize = 1 << 20;
 
 /// Blocks in a bitfield page: what Have messages with bitfields are aligned to.
 const PAGE_BLOCKS: u64 = 8192;
+
+/// How long an appended block may wait for the flush before which no peer hears of it.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// No block at or beyond this index is believed to exist.
 const MAX_BLOCKS: u64 = 1 << 40;
@@ -399,8 +403,13 @@ impl Replicator {
             return;
         }
         if peer.feed().is_dirty() {
-            let flush_at = self.now + self.config.flush_interval;
-            self.flush_at.get_or_insert(flush_at);
+            // Others hear of what was appended only once it is durable.
+            let wait = match peer.feed().needs_flush() {
+                true => self.config.flush_interval.min(ANNOUNCE_INTERVAL),
+                false => self.config.flush_interval,
+            };
+            let at = self.now + wait;
+            self.flush_at = Some(self.flush_at.map_or(at, |before| before.min(at)));
         }
         let mut messages: Vec<Message> = changes.unhave.iter().map(unhave).collect();
         peer.announce(&changes.have, &mut messages);

@@ -90,6 +90,25 @@ impl Feed {
             .map_or(0, Hypercore::byte_length)
     }
 
+    /// How many of these blocks a power cut would leave; see [`Hypercore::durable_length`]. Peers are
+    /// told of no others; 0 once it is closed.
+    pub fn durable_length(&self) -> u64 {
+        self.shared
+            .core()
+            .as_ref()
+            .map_or(0, Hypercore::durable_length)
+    }
+
+    /// Whether blocks were appended that peers may be told of only after a [`flush`](Self::flush).
+    ///
+    /// Whoever connects the log to peers looks at this when its doorbell rings, and sees to it that
+    /// the log is flushed soon. A request that comes in before is answered after a flush.
+    pub fn needs_flush(&self) -> bool {
+        let core = self.shared.core();
+        core.as_ref()
+            .is_some_and(|core| core.durable_length() < core.length())
+    }
+
     /// Whether a block is stored here.
     pub fn has(&self, index: u64) -> bool {
         self.shared
@@ -182,7 +201,10 @@ impl Feed {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
             core.clear(range.clone())?;
-            self.shared.swarm().cleared(range);
+            let mut swarm = self.shared.swarm();
+            // Clearing flushes.
+            swarm.announce_durable(core);
+            swarm.cleared(range);
         }
         self.shared.set_dirty();
         self.shared.changed();

@@ -7,12 +7,13 @@ use hypercore_storage::{Lock, StorageDir};
 
 use crate::bitfield::Bitfield;
 use crate::store::Store;
-use crate::{Node, OpenError, Options, rle};
+use crate::{Durability, Node, OpenError, Options, rle};
 
 mod append;
 mod audit;
 mod clear;
 mod flush;
+mod journal;
 mod keys;
 mod prove;
 mod put;
@@ -39,6 +40,8 @@ pub struct Hypercore {
     roots: Vec<Node>,
     length: u64,
     byte_length: u64,
+    /// How many blocks a power cut leaves in any case.
+    durable: u64,
     options: Options,
     dir: Arc<dyn StorageDir>,
     /// Whether files may have been created since the directory was last synced.
@@ -81,6 +84,7 @@ impl Hypercore {
             roots: Vec::new(),
             length: 0,
             byte_length: 0,
+            durable: 0,
             options,
             dir,
             dir_dirty: true,
@@ -94,6 +98,9 @@ impl Hypercore {
             _lock: lock,
         };
         log.load()?;
+        if !log.options.read_only {
+            log.replay()?;
+        }
         keys::store(&*log.dir, &log.options, &found)?;
         Ok(log)
     }
@@ -116,6 +123,19 @@ impl Hypercore {
     /// The number of blocks known to be in the log, stored here or not.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// How many of these blocks a power cut would leave, whatever else it takes: what was flushed, or
+    /// appended with [`Durability::EachAppend`]. The author of a log must not let others see what lies
+    /// beyond: whoever signs something else in the place of what others have seen splits the log in
+    /// two. All blocks count in somebody else's log, whose blocks can be fetched again, and with
+    /// [`Durability::Never`].
+    pub fn durable_length(&self) -> u64 {
+        if self.secret.is_some() && self.options.durability != Durability::Never {
+            self.durable
+        } else {
+            self.length
+        }
     }
 
     /// The number of bytes in these blocks.
@@ -150,17 +170,30 @@ impl Hypercore {
 
     /// The bits of a region for a `Have` message, run-length coded: those of the blocks from `start`
     /// (rounded down to a multiple of 8) on, for `length` blocks or to the end of what is stored.
-    /// Nothing stored there is no bytes.
+    /// Nothing stored there is no bytes. Blocks at or beyond [`durable_length`](Self::durable_length)
+    /// are left out.
     pub fn want_bitfield(&self, start: u64, length: u64) -> Vec<u8> {
         let start = start & !7;
-        let end = start.saturating_add(length).min(self.bits.block_capacity());
+        let mut end = start.saturating_add(length).min(self.bits.block_capacity());
+        let durable = self.durable_length();
+        if durable < self.length {
+            end = end.min(durable);
+        }
         let bytes = usize::try_from(end.saturating_sub(start).div_ceil(8)).unwrap_or(0);
-        rle::encode(&self.bits.block_bytes(start, bytes))
+        let mut bits = self.bits.block_bytes(start, bytes);
+        if let (Some(last), odd @ 1..) = (bits.last_mut(), end % 8) {
+            *last &= !(0xff >> odd);
+        }
+        rle::encode(&bits)
     }
 
     /// Makes all changes durable and lets go of the files and the lock.
     pub fn close(mut self) -> io::Result<()> {
-        self.flush()
+        self.flush()?;
+        if self.options.read_only {
+            return Ok(());
+        }
+        self.store.journal.discard()
     }
 
     fn pair(&self) -> Option<KeyPair> {

@@ -41,7 +41,7 @@ pub use feed::{
 };
 pub use hypercore::{Hypercore, Seek};
 pub use index::{NodeIndex, Roots, roots};
-pub use options::Options;
+pub use options::{Durability, Options};
 pub use proof::{Proof, Put, PutError};
 pub use store::Node;
 pub use tree::RemoteTree;

@@ -23,6 +23,8 @@ pub struct Options {
     pub(crate) max_length: u64,
     pub(crate) cached_nodes: usize,
     pub(crate) checkpoint_bytes: u64,
+    pub(crate) durability: Durability,
+    pub(crate) journal_bytes: u64,
 }
 
 impl Default for Options {
@@ -39,6 +41,8 @@ impl Default for Options {
             max_length: MAX_LENGTH,
             cached_nodes: CACHED_NODES,
             checkpoint_bytes: CHECKPOINT_BYTES,
+            durability: Durability::OnFlush,
+            journal_bytes: JOURNAL_BYTES,
         }
     }
 }
@@ -133,6 +137,39 @@ impl Options {
         self.checkpoint_bytes = bytes;
         self
     }
+
+    /// When what is appended survives a power cut (default: after the next flush).
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long the journal of [`Durability::EachAppend`] may become, in bytes (default 16 MiB). When
+    /// it is full the log flushes; an append that does not fit at all is synced without it.
+    #[must_use]
+    pub fn journal_bytes(mut self, bytes: u64) -> Self {
+        self.journal_bytes = bytes;
+        self
+    }
+}
+
+/// When what is appended to a log survives a power cut.
+///
+/// A process that is killed loses nothing in any mode.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// After the next [`flush`](crate::Hypercore::flush). Until then a power cut leaves the log at some
+    /// earlier appended length.
+    #[default]
+    OnFlush,
+    /// When the append returns. Each one, be it of one block or of a thousand, costs one sync of one
+    /// file, a journal beside the reference's files.
+    EachAppend,
+    /// Never for certain; nothing is synced. For caches, which can be fetched again. An author's log
+    /// may fork after a power cut.
+    Never,
 }
 
 /// Node refuses frames above 8 MiB; 64 KiB of it are left for the proof and the message's fields.
@@ -144,3 +181,4 @@ pub(crate) const MAX_STORED_BLOCK_BYTES: usize = 8 << 20;
 const MAX_LENGTH: u64 = 1 << 32;
 const CACHED_NODES: usize = 16_384;
 const CHECKPOINT_BYTES: u64 = 64 << 20;
+const JOURNAL_BYTES: u64 = 16 << 20;

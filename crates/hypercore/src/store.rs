@@ -12,11 +12,13 @@ use crate::{NodeIndex, OpenError};
 
 mod blocks;
 mod header;
+mod journal;
 mod nodes;
 mod pages;
 mod signatures;
 
 pub(crate) use blocks::BlockFile;
+pub(crate) use journal::{Base, Journal, Record};
 pub(crate) use nodes::NodeFile;
 pub(crate) use pages::PageFile;
 pub(crate) use signatures::SignatureFile;
@@ -28,6 +30,7 @@ pub(crate) struct Store {
     pub(crate) signatures: SignatureFile,
     pub(crate) blocks: BlockFile,
     pub(crate) pages: PageFile,
+    pub(crate) journal: Journal,
 }
 
 impl Store {
@@ -47,6 +50,7 @@ impl Store {
             signatures,
             blocks: BlockFile::open(dir.clone(), read_only)?,
             pages,
+            journal: Journal::open(dir.clone(), read_only)?,
         };
         if !read_only {
             store.pages.write_header()?;

@@ -234,6 +234,7 @@ impl Peer {
 
     /// From now on the remote wants to hear of new blocks.
     pub fn handle_subscribe(&self) {
+        self.settle();
         if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
             supply.subscribed = true;
         }
@@ -281,6 +282,8 @@ impl Peer {
                 (Ok(_), _) => swarm.unreserve(self.id, key),
                 (Err(_), _) => swarm.give_up(self.id, key, length),
             }
+            // A copy that has stored much has flushed.
+            swarm.announce_durable(core);
             if core.length() > length {
                 let length = core.length();
                 swarm
@@ -443,7 +446,11 @@ impl Peer {
     }
 
     /// Which blocks of a region are here, as the run-length encoded bitfield of a Have message.
+    ///
+    /// What was appended is flushed first, so that the remote hears of all of it; if that fails, it
+    /// hears of what is durable.
     pub fn bitfield(&self, start: u64, length: u64) -> Vec<u8> {
+        self.settle();
         let core = self.feed.shared.core();
         core.as_ref()
             .map_or(Vec::new(), |core| core.want_bitfield(start, length))
@@ -459,6 +466,9 @@ impl Peer {
             let core = self.feed.shared.core();
             look_up(core.as_ref().ok_or(ReadError::Closed)?, request, remote)
         };
+        if self.is_ahead_of_disk(found.as_ref().ok().and_then(Option::as_ref)) {
+            self.feed.shared.flush()?;
+        }
         let answer = match found {
             Err(error @ (ReadError::Storage(_) | ReadError::Closed)) => return Err(error),
             Err(_) | Ok(None) => Answer::Missing,
@@ -473,6 +483,26 @@ impl Peer {
             self.count_upload(*index, value.len());
         }
         Ok(answer)
+    }
+
+    /// The remote asks what is here: what was appended is made durable, so that it may be told.
+    fn settle(&self) {
+        if self.feed.needs_flush() {
+            // The error comes again from the next flush, and until then nothing is shown.
+            let _ = self.feed.shared.flush();
+        }
+    }
+
+    /// Whether an answer would show what a power cut could still take: a block, or a length.
+    fn is_ahead_of_disk(&self, answer: Option<&Answer>) -> bool {
+        let Some(Answer::Data { index, proof, .. }) = answer else {
+            return false;
+        };
+        let core = self.feed.shared.core();
+        core.as_ref().is_some_and(|core| {
+            let durable = core.durable_length();
+            durable < core.length() && (*index >= durable || proof.signature.is_some())
+        })
     }
 
     fn count_upload(&self, index: u64, bytes: usize) {

@@ -83,7 +83,9 @@ impl Shared {
         let Some(core) = core.as_mut() else {
             return Ok(());
         };
-        core.flush().inspect_err(|_| self.set_dirty())
+        core.flush().inspect_err(|_| self.set_dirty())?;
+        self.swarm().announce_durable(core);
+        Ok(())
     }
 
     pub(super) fn close(&self) -> io::Result<()> {

@@ -37,6 +37,8 @@ pub(super) struct Swarm {
     /// Guards that say that a peer may be about to join.
     holds: usize,
     next_peer: PeerId,
+    /// Blocks that were appended here and may not be announced yet: a power cut could take them.
+    unannounced: Range<u64>,
 }
 
 /// What was exchanged with peers, since the log was opened.
@@ -268,7 +270,11 @@ impl Swarm {
     ) {
         self.demand.appended(core, blocks.clone(), woken);
         let length = blocks.end;
-        self.announce(blocks);
+        if self.unannounced.is_empty() {
+            self.unannounced.start = blocks.start;
+        }
+        self.unannounced.end = length;
+        self.announce_durable(core);
         self.ring_all();
         self.subscribers
             .send(|| FeedEvent::Appended { length }, woken);
@@ -297,6 +303,15 @@ impl Swarm {
             supply.mail.declined.remove(name);
         }
         self.ring_all();
+    }
+
+    /// Announces what was appended, as far as it is durable by now.
+    pub(super) fn announce_durable(&mut self, core: &Hypercore) {
+        let blocks = self.unannounced.start..self.unannounced.end.min(core.durable_length());
+        if !blocks.is_empty() {
+            self.unannounced.start = blocks.end;
+            self.announce(blocks);
+        }
     }
 
     /// Every announcement to peers passes here.

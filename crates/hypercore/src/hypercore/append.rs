@@ -4,7 +4,7 @@ use hypercore_crypto::Signature;
 
 use crate::hypercore::{Hypercore, hash_roots};
 use crate::tree::{Growth, grow};
-use crate::{AppendError, Node, NodeIndex};
+use crate::{AppendError, Durability, Node, NodeIndex};
 
 impl Hypercore {
     /// Appends one block; returns its index.
@@ -37,14 +37,17 @@ impl Hypercore {
         if blocks.is_empty() {
             return Ok(first);
         }
+        let parts: Vec<&[u8]> = blocks.iter().map(AsRef::as_ref).collect();
         self.forget_lost_tail()?;
+        self.prepare_journal(&parts)?;
         let length = first + blocks.len() as u64;
         let Growth { mut nodes, roots } = grow(&self.roots, blocks.iter().map(AsRef::as_ref));
         let signature = pair.sign_tree(&hash_roots(&roots), length);
 
-        let parts: Vec<&[u8]> = blocks.iter().map(AsRef::as_ref).collect();
         self.content_dirty = true;
-        let written = self.write_append(&parts, &mut nodes, length, &signature);
+        let written = self
+            .write_append(&parts, &mut nodes, length, &signature)
+            .and_then(|()| self.secure(&parts, length, &signature));
         self.stale_tail = written.is_err();
         written?;
 
@@ -53,10 +56,13 @@ impl Hypercore {
             self.bits.set_node(NodeIndex::leaf(index));
         }
         self.set_roots(length, roots);
+        if self.options.durability == Durability::EachAppend {
+            self.durable = length;
+        }
         Ok(first)
     }
 
-    fn write_append(
+    pub(super) fn write_append(
         &mut self,
         blocks: &[&[u8]],
         nodes: &mut [Node],

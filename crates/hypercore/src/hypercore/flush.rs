@@ -1,5 +1,6 @@
 use std::io;
 
+use crate::Durability;
 use crate::hypercore::Hypercore;
 
 impl Hypercore {
@@ -7,7 +8,8 @@ impl Hypercore {
     ///
     /// Blocks, nodes and signatures become durable first, then the block bits, then the node bits
     /// that the length is read from; so a cut at any point leaves bits for nothing that is missing.
-    /// After an error it is unknown what is on disk, and every later change is refused.
+    /// After an error it is unknown what is on disk, and every later change is refused. With
+    /// [`Durability::Never`] everything is written in the same order and nothing is synced.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.options.read_only {
             return Ok(());
@@ -22,24 +24,43 @@ impl Hypercore {
         result
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
-        if self.content_dirty {
+    /// Whether something was written that the next flush would make durable.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.content_dirty || !self.bits.dirty().is_empty()
+    }
+
+    /// Makes blocks, nodes and signatures durable, and the files that they are in.
+    pub(super) fn sync_content(&mut self) -> io::Result<()> {
+        let sync = self.options.durability != Durability::Never;
+        if self.content_dirty && sync {
             self.store.sync_content()?;
-            self.content_dirty = false;
         }
+        self.content_dirty = false;
         // The file `data` comes with the first block, which may be long after the others.
-        if self.dir_dirty || self.store.blocks.is_unlisted() {
+        if sync && (self.dir_dirty || self.store.blocks.is_unlisted()) {
             self.dir.sync()?;
             self.dir_dirty = false;
             self.store.blocks.set_listed();
         }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.sync_content()?;
+        let sync = self.options.durability != Durability::Never;
         if !self.bits.dirty().is_empty() {
-            self.store.pages.write_blocks(&self.bits)?;
-            self.store.pages.sync()?;
+            self.store.pages.write_blocks(&self.bits, sync)?;
+            if sync {
+                self.store.pages.sync()?;
+            }
             self.store.pages.write_nodes(&self.bits)?;
-            self.store.pages.sync()?;
+            if sync {
+                self.store.pages.sync()?;
+            }
             self.bits.mark_clean();
         }
+        self.durable = self.length;
+        self.store.journal.reset();
         self.unflushed = 0;
         Ok(())
     }

@@ -25,6 +25,7 @@ impl Hypercore {
             self.bits.set_node_alone(root.index);
         }
         self.set_roots(length, roots);
+        self.durable = length;
         self.look_ahead(claimed)?;
         if self.length < claimed {
             // Others may have seen what is lost. Whoever signs anything else at such a length forks

@@ -85,8 +85,8 @@ impl PageFile {
 
     /// Writes the block bits of all changed pages. A new header is made durable before: torn, it
     /// would look like one that gives the pages no size.
-    pub(crate) fn write_blocks(&mut self, bits: &Bitfield) -> io::Result<()> {
-        if self.header_dirty {
+    pub(crate) fn write_blocks(&mut self, bits: &Bitfield, sync: bool) -> io::Result<()> {
+        if self.header_dirty && sync {
             self.sync()?;
         }
         for number in bits.dirty() {
@@ -234,7 +234,7 @@ mod tests {
             let file = dir.open("bitfield", OpenMode::Create).unwrap();
             let mut pages = PageFile::open(file.clone()).unwrap();
             pages.write_header().unwrap();
-            pages.write_blocks(&bits).unwrap();
+            pages.write_blocks(&bits, true).unwrap();
             pages.write_nodes(&bits).unwrap();
 
             let mut bytes = vec![0; usize::try_from(file.len().unwrap() - ENTRIES).unwrap()];
