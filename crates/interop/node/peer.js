@@ -17,6 +17,7 @@ const commands = {
   ...require('./lib/wire'),
   ...require('./lib/log'),
   ...require('./lib/store'),
+  ...require('./lib/swarm'),
   ...require('./lib/trie'),
   ...require('./lib/mounts'),
   ...require('./lib/drive'),

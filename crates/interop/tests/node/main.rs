@@ -22,6 +22,8 @@ mod share_to_node;
 mod sparse;
 mod store_replication;
 mod store_storage;
+mod swarm;
+mod swarm_node;
 mod trie_rename;
 mod trie_storage;
 mod vectors;

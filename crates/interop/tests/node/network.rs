@@ -38,6 +38,11 @@ impl Network {
         }
     }
 
+    /// The runtime itself.
+    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
     /// Connects to Node, as this side of the connection, with what `on` names there.
     #[track_caller]
     pub(crate) fn connect(&self, role: Role, node: &mut Peer, on: &str, ours: Arc<dyn FeedSource>) {

@@ -1,0 +1,121 @@
+'use strict'
+// Nodes of the DHT, and swarms. Nothing here sends a packet beyond loopback: local discovery is off,
+// or held on the loopback interface.
+const { EventEmitter } = require('events')
+const { open, at, call, emit, hex } = require('./common')
+
+const multicast = require('multicast-dns')
+let lan = false
+let listening = null
+require.cache[require.resolve('multicast-dns')].exports = () => {
+  if (lan) {
+    const local = multicast({ interface: '127.0.0.1', bind: '0.0.0.0' })
+    listening = new Promise(resolve => local.on('ready', resolve))
+    return local
+  }
+  const silent = new EventEmitter()
+  return Object.assign(silent, { query () {}, response () {}, destroy () {} })
+}
+
+const createDht = require('@hyperswarm/dht')
+const hypersign = require('@hyperswarm/hypersign')()
+const hyperswarm = require('hyperswarm')
+
+const topic = args => Buffer.from(args.topic, 'hex')
+const bootstrap = args => (args.bootstrap || []).map(port => '127.0.0.1:' + port)
+
+// Everything that a stream of the DHT yields.
+const collect = stream => new Promise((resolve, reject) => {
+  const items = []
+  stream.on('data', item => items.push(item)).on('end', () => resolve(items)).on('error', reject)
+})
+
+function meet (socket, info, args) {
+  socket.on('error', () => {})
+  socket.on('close', () => emit({ event: 'disconnected', on: args.as }))
+  emit({ event: 'connection', on: args.as, client: info.client, type: info.type })
+  if (!info.client) return socket.pipe(socket)
+  // What this side dialled over uTP it would otherwise keep open by half.
+  socket.on('end', () => socket.end())
+  const said = Buffer.alloc(args.say || 5, 'hello')
+  let heard = Buffer.alloc(0)
+  socket.write(said)
+  socket.on('data', bytes => {
+    heard = Buffer.concat([heard, bytes])
+    if (heard.length === said.length) emit({ event: 'echo', on: args.as, same: heard.equals(said) })
+  })
+}
+
+module.exports = {
+  // A node. -> port
+  async 'node.open' (args) {
+    const node = open(args, createDht({ bootstrap: bootstrap(args), ephemeral: !!args.ephemeral }))
+    await call(done => node.listen(0, '127.0.0.1', done))
+    await new Promise(resolve => node.ready(resolve))
+    return { port: node.address().port }
+  },
+
+  async 'node.announce' (args) {
+    await collect(at(args).announce(topic(args), { port: args.port || 0 }))
+  },
+
+  async 'node.unannounce' (args) {
+    await collect(at(args).unannounce(topic(args), { port: args.port || 0 }))
+  },
+
+  // -> ports of the peers
+  async 'node.lookup' (args) {
+    const answers = await collect(at(args).lookup(topic(args)))
+    const ports = answers.flatMap(answer => answer.peers.map(peer => peer.port))
+    return { ports: [...new Set(ports)].sort() }
+  },
+
+  async 'node.put' (args) {
+    return { key: hex(await call(done => at(args).immutable.put(Buffer.from(args.text), done))) }
+  },
+
+  async 'node.get' (args) {
+    return { text: String(await call(done => at(args).immutable.get(Buffer.from(args.key, 'hex'), done))) }
+  },
+
+  // -> key
+  async 'node.put-mutable' (args) {
+    const keypair = args.key ? at({ on: 'keys ' + args.key }) : hypersign.keypair()
+    const key = hex(keypair.publicKey)
+    open({ as: 'keys ' + key }, keypair)
+    const salt = args.salt && Buffer.from(args.salt)
+    await call(done => at(args).mutable.put(Buffer.from(args.text), { keypair, seq: args.seq, salt }, done))
+    return { key }
+  },
+
+  async 'node.get-mutable' (args) {
+    const salt = args.salt && Buffer.from(args.salt)
+    const options = { seq: args.seq || 0, salt }
+    const found = await call(done => at(args).mutable.get(Buffer.from(args.key, 'hex'), options, done))
+    return { text: String(found.value), seq: found.seq }
+  },
+
+  // A swarm that echoes to whoever dials it, and says something to whom it dials. -> port
+  async 'swarm.open' (args) {
+    lan = !!args.lan
+    const swarm = open(args, hyperswarm({ bootstrap: bootstrap(args) }))
+    swarm.on('connection', (socket, info) => meet(socket, info, args))
+    await call(done => swarm.listen(0, done))
+    if (lan) await listening
+    if (args.tcp === false) {
+      // Whoever dials has to come over uTP, at the port that TCP would have had.
+      swarm.network.announcePort = swarm.network.utp.address().port
+      await call(done => swarm.network.tcp.close(done))
+    }
+    return { port: swarm.network.utp.address().port }
+  },
+
+  async 'swarm.join' (args) {
+    at(args).join(topic(args), { announce: !!args.announce, lookup: !!args.lookup })
+    if (args.flush !== false) await new Promise(resolve => at(args).flush(resolve))
+  },
+
+  async 'swarm.leave' (args) {
+    await new Promise(resolve => at(args).leave(topic(args), resolve))
+  }
+}
