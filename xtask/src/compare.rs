@@ -1,6 +1,9 @@
-//! `cargo xtask bench-compare`: the same work here and in the Node packages, in turn.
+//! `cargo xtask compare`: the same work here and in the Node packages, in turn, with the ratios and
+//! the targets.
 //!
-//! It reports and never gates. What is measured, and how fair that is, stands in
+//! It reports and never gates. Two kinds of workloads: those of the harness in `benches/node`, which
+//! runs `bench-peer` and its Node twin layer by layer, and whole folders imported and downloaded
+//! with the programs that a user runs. What is measured, and how fair that is, stands in
 //! `benches/node/README.md`.
 
 use std::fs;
@@ -10,155 +13,108 @@ use anyhow::{Context, Result, bail};
 
 use crate::{node, run};
 
-mod contestant;
-mod process;
-mod report;
-mod tree;
-
-use contestant::Contestant;
-use report::{Figures, Report};
+mod folder;
+mod harness;
+mod results;
+mod table;
+mod targets;
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files in the tree to import and clone. Without it, the toolchain's documentation where it is
-    /// installed, else 10,000 generated files.
-    #[arg(long, value_name = "N")]
-    files: Option<u32>,
-    /// Blocks to append and to replicate.
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    blocks: u32,
-    /// Size of the one large file, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 64)]
-    large: u32,
+    /// Workloads: groups of the harness (`w1`, `w3-1024`, `w5`, …), `import`, `download`. All of
+    /// them when none is named.
+    #[arg(value_name = "WORKLOAD")]
+    workloads: Vec<String>,
     /// How often to run each side of each workload.
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: u32,
-    /// Only workloads whose name contains this.
-    #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    /// How much work: `ratios` is what the targets need, `quick` a glance, `full` takes an hour.
+    #[arg(long, default_value = "ratios", value_parser = ["quick", "ratios", "full"])]
+    scale: String,
+    /// Enlarges the workloads of `ratios` by a factor.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    size: f64,
+    /// Every client against every server: ours with Node on either side.
+    #[arg(long)]
+    mixed: bool,
+    /// Print every metric, not only those that have targets.
+    #[arg(long)]
+    every_metric: bool,
+    /// Files in the tree to import and download. Without it, the toolchain's documentation where it
+    /// is installed, else 10,000 generated files.
+    #[arg(long, value_name = "N")]
+    files: Option<u32>,
+    /// Size of the one large file to import and download, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    large: u32,
     /// Where to work; a directory of its own below the target directory without it.
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }
 
-/// Compares, and prints a table. `false` never: figures do not fail.
+/// Compares, and prints tables. `false` when a side could not do what the other did.
 pub(crate) fn run(args: &Args) -> Result<bool> {
     if let Err(why) = node::prepare() {
         bail!("there is nothing to compare with: {why:#}");
     }
-    build()?;
+    let (folders, groups): (Vec<_>, Vec<_>) = args
+        .workloads
+        .iter()
+        .map(String::as_str)
+        .partition(|name| folder::NAMES.contains(name));
+    let all = args.workloads.is_empty();
     let scratch = Scratch::new(args.scratch.as_deref())?;
-    let mut report = Report::default();
-    for workload in workloads(args, &scratch)? {
-        for round in 0..args.runs {
-            for contestant in [Contestant::Ours, Contestant::Node] {
-                let dir = scratch.fresh("run")?;
-                eprintln!(
-                    "{}, run {} of {}: {contestant}",
-                    workload.name,
-                    round + 1,
-                    args.runs
-                );
-                let figures = (workload.measure)(contestant, &dir)
-                    .with_context(|| format!("{}: {contestant}", workload.name))?;
-                report.add(&workload.name, contestant, figures);
-            }
-        }
+    let mut whole = true;
+    if all || !groups.is_empty() {
+        build("benches")?;
+        let results = harness::measure(args, &groups, &scratch)?;
+        println!("\n{}", table::Table::new(&results, args.every_metric));
+        whole = results.missing.is_empty();
     }
-    println!("\n{report}");
-    Ok(true)
+    if all || !folders.is_empty() {
+        build("hyperdrive-cli")?;
+        let report = folder::measure(args, &folders, &scratch)?;
+        println!("\n{report}");
+    }
+    Ok(whole)
 }
-
-/// Something that both sides can do.
-struct Workload {
-    name: String,
-    measure: Box<Measure>,
-}
-
-/// Runs one side in an empty directory.
-type Measure = dyn Fn(Contestant, &Path) -> Result<Figures>;
 
 /// Builds our side as it would be installed.
-fn build() -> Result<()> {
+fn build(package: &str) -> Result<()> {
     let mut command = run::cargo();
-    command.args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "hyperdrive-cli",
-    ]);
-    command.args(["--package", "benches"]);
+    command.args(["build", "--release", "--locked", "--package", package]);
     if !run::passes("build", &mut command)? {
         bail!("the release build failed");
     }
     Ok(())
 }
 
-/// The workloads that were asked for, with the trees that they need.
-fn workloads(args: &Args, scratch: &Scratch) -> Result<Vec<Workload>> {
-    let blocks = args.blocks;
-    let mut all = vec![
-        workload(format!("append {blocks} blocks"), move |side, dir| {
-            contestant::append(side, dir, "append", blocks)
-        }),
-        workload(
-            format!("append {blocks} blocks in one batch"),
-            move |side, dir| contestant::append(side, dir, "append-batch", blocks),
-        ),
-        workload(format!("replicate {blocks} blocks"), move |side, dir| {
-            contestant::replicate(side, dir, blocks)
-        }),
-    ];
-
-    let large = scratch.dir("large")?;
-    let wanted = |name: &str| {
-        args.only
-            .as_ref()
-            .is_none_or(|only| name.contains(only.as_str()))
-    };
-    let large_name = format!("{} MiB", args.large);
-    let (tree_name, tree_source) = tree::choose(args.files)?;
-    for (thing, source) in [(large_name, None), (tree_name, Some(tree_source))] {
-        let (import, download) = (format!("import {thing}"), format!("download {thing}"));
-        if !wanted(&import) && !wanted(&download) {
-            continue;
-        }
-        let folder = match source {
-            None => tree::one_file(&large, args.large)?,
-            Some(source) => source.folder(&scratch.dir("tree")?)?,
-        };
-        let imported = folder.clone();
-        all.push(workload(import, move |side, dir| {
-            contestant::import(side, dir, &imported)
-        }));
-        all.push(workload(download, move |side, dir| {
-            contestant::download(side, dir, &folder)
-        }));
-    }
-    all.retain(|workload| wanted(&workload.name));
-    Ok(all)
+/// A program of the release build.
+fn release(name: &str) -> PathBuf {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    run::target_dir().join("release").join(file)
 }
 
-fn workload(
-    name: String,
-    measure: impl Fn(Contestant, &Path) -> Result<Figures> + 'static,
-) -> Workload {
-    Workload {
-        name,
-        measure: Box::new(measure),
-    }
+/// The folder that holds the harness.
+fn harness_dir() -> PathBuf {
+    run::root().join("benches/node")
+}
+
+/// The Node packages, as the interop tests have them.
+fn node_packages() -> PathBuf {
+    run::root().join("crates/interop/node/node_modules")
 }
 
 /// A directory to work in, removed at the end.
+#[derive(Debug)]
 struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(chosen: Option<&Path>) -> Result<Self> {
         let dir = match chosen {
-            Some(dir) => dir.join("bench-compare"),
-            None => run::target_dir().join("bench-compare"),
+            Some(dir) => dir.join("compare"),
+            None => run::target_dir().join("compare"),
         };
         if dir.exists() {
             bail!(
@@ -166,7 +122,7 @@ impl Scratch {
                 dir.display()
             );
         }
-        fs::create_dir_all(&dir)?;
+        fs::create_dir_all(&dir).with_context(|| format!("cannot work in {}", dir.display()))?;
         Ok(Self(dir))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `test` runs everything that can be run, `ci` adds what a reviewer would ask for first, `tidy`
 //! checks the laws of the house that no compiler knows, `fault` proves rows of the fault matrix,
-//! `fuzz` runs targets for a bounded time, `bench-compare` measures against Node.
+//! `fuzz` runs targets for a bounded time, `compare` measures against Node.
 
 use std::process::ExitCode;
 
@@ -44,8 +44,8 @@ enum Chore {
     Fault(fault::Args),
     /// Run fuzz targets for a bounded time.
     Fuzz(fuzz::Args),
-    /// Do the same work here and in the Node packages, in turn, and print the ratios.
-    BenchCompare(compare::Args),
+    /// Do the same work here and in the Node packages, in turn, and print ratios and targets.
+    Compare(compare::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy(),
         Chore::Fault(args) => fault::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
-        Chore::BenchCompare(args) => compare::run(&args),
+        Chore::Compare(args) => compare::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

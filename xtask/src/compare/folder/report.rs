@@ -25,7 +25,7 @@ struct Row {
 
 /// All workloads, in the order in which they ran.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<Row>);
+pub(in crate::compare) struct Report(Vec<Row>);
 
 impl Report {
     pub(super) fn add(&mut self, workload: &str, side: Contestant, figures: Figures) {

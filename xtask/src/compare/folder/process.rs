@@ -1,7 +1,7 @@
 //! One process under measurement: its first words, its memory, its end.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,6 @@ use crate::memory::Watch;
 /// A running process. It is killed if it is dropped before its end.
 pub(super) struct Process {
     child: Child,
-    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     address: Receiver<String>,
     started: Instant,
@@ -30,7 +29,6 @@ impl Process {
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().context("stdout is a pipe")?);
         let stderr = BufReader::new(child.stderr.take().context("stderr is a pipe")?);
         // Nobody looks at progress, but a full pipe would stop it.
@@ -45,7 +43,6 @@ impl Process {
         let memory = Watch::start(&child);
         Ok(Self {
             child,
-            stdin,
             stdout,
             address,
             started,
@@ -77,12 +74,6 @@ impl Process {
             bail!("it ended with {status}");
         }
         Ok((self.peak(), took))
-    }
-
-    /// Closes its standard input, which ends a peer that serves, and waits.
-    pub(super) fn hang_up(mut self) -> Result<u64> {
-        self.stdin.take();
-        Ok(self.wait()?.0)
     }
 
     /// Asks it to end as a service manager would, and waits. How it ends does not matter.

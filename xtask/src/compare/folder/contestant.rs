@@ -10,10 +10,7 @@ use serde_json::Value;
 use super::process::Process;
 use super::report::Figures;
 use super::tree;
-use crate::run;
-
-/// Bytes in a block of the log workloads.
-const BLOCK_SIZE: &str = "64";
+use crate::compare::{harness_dir, node_packages, release};
 
 /// Whose code does the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,58 +28,12 @@ impl fmt::Display for Contestant {
     }
 }
 
-impl Contestant {
-    /// The program that knows the log workloads and, on Node's side, all of them.
-    fn peer(self) -> Command {
-        match self {
-            Self::Ours => Command::new(release("bench-peer")),
-            Self::Node => {
-                let root = run::root();
-                let mut command = Command::new("node");
-                command.arg(root.join("benches/node/peer.js"));
-                command.env("NODE_PATH", root.join("crates/interop/node/node_modules"));
-                command
-            }
-        }
-    }
-}
-
-/// Appends to a fresh log.
-pub(super) fn append(side: Contestant, dir: &Path, how: &str, blocks: u32) -> Result<Figures> {
-    let mut command = side.peer();
+/// The Node program that imports, serves and downloads folders.
+fn node() -> Command {
+    let mut command = Command::new("node");
+    command.arg(harness_dir().join("folder.js"));
+    command.env("NODE_PATH", node_packages());
     command
-        .arg(how)
-        .arg(dir.join("log"))
-        .args([&blocks.to_string(), BLOCK_SIZE]);
-    let mut peer = Process::start(&mut command)?;
-    let done = answer(&mut peer)?;
-    let (memory, _) = peer.wait()?;
-    Ok(Figures {
-        seconds: seconds(&done)?,
-        memory,
-        stored: None,
-    })
-}
-
-/// Downloads a log from a peer of the same side.
-pub(super) fn replicate(side: Contestant, dir: &Path, blocks: u32) -> Result<Figures> {
-    append(side, dir, "append-batch", blocks)?;
-    let mut server = Process::start(side.peer().arg("serve-log").arg(dir.join("log")))?;
-    let at = answer(&mut server)?;
-    let mut command = side.peer();
-    command
-        .arg("fetch-log")
-        .arg(dir.join("copy"))
-        .args([text(&at, "key")?, &port(&at)?]);
-    let mut client = Process::start(command.arg(blocks.to_string()))?;
-    let done = answer(&mut client)?;
-    let (memory, _) = client.wait()?;
-    server.hang_up()?;
-    Ok(Figures {
-        seconds: seconds(&done)?,
-        memory,
-        stored: None,
-    })
 }
 
 /// Imports a folder into a fresh drive.
@@ -95,7 +46,7 @@ pub(super) fn import(side: Contestant, dir: &Path, folder: &Path) -> Result<Figu
             (took, share.terminate()?)
         }
         Contestant::Node => {
-            let mut peer = Process::start(side.peer().arg("import").arg(&storage).arg(folder))?;
+            let mut peer = Process::start(node().arg("import").arg(&storage).arg(folder))?;
             let (_done, took) = peer.line()?;
             (took, peer.wait()?.0)
         }
@@ -123,7 +74,7 @@ pub(super) fn download(side: Contestant, dir: &Path, folder: &Path) -> Result<Fi
             Process::start(command.arg("--storage").arg(&copy))?
         }
         Contestant::Node => {
-            let mut command = side.peer();
+            let mut command = node();
             command
                 .arg("clone")
                 .arg(&copy)
@@ -155,8 +106,8 @@ fn serve(side: Contestant, storage: &Path, folder: &Path) -> Result<(Process, St
             Ok((share, link, address))
         }
         Contestant::Node => {
-            Process::start(side.peer().arg("import").arg(storage).arg(folder))?.wait()?;
-            let mut server = Process::start(side.peer().arg("serve-drive").arg(storage))?;
+            Process::start(node().arg("import").arg(storage).arg(folder))?.wait()?;
+            let mut server = Process::start(node().arg("serve-drive").arg(storage))?;
             let at = answer(&mut server)?;
             let (key, port) = (text(&at, "key")?.to_owned(), port(&at)?);
             Ok((server, key, port))
@@ -174,19 +125,9 @@ fn share(storage: &Path, folder: &Path) -> Command {
     command
 }
 
-/// A program of the release build.
-fn release(name: &str) -> std::path::PathBuf {
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    run::target_dir().join("release").join(file)
-}
-
 fn answer(peer: &mut Process) -> Result<Value> {
     let (line, _) = peer.line()?;
     serde_json::from_str(&line).with_context(|| format!("{line:?} is no answer"))
-}
-
-fn seconds(done: &Value) -> Result<f64> {
-    done["seconds"].as_f64().context("the answer names no time")
 }
 
 fn text<'a>(answer: &'a Value, name: &str) -> Result<&'a str> {
