@@ -64,14 +64,21 @@ pub enum AppendError {
         /// The greatest length, in blocks.
         limit: u64,
     },
-    /// Signatures of greater lengths are on disk, but not the blocks that they cover. Appending
-    /// would sign other blocks in their place, and split the log in two.
+    /// This author has signed greater lengths, by what is on disk or was met at a peer, and the blocks
+    /// that they cover are not here. Appending could sign other blocks in their place, and split the
+    /// log in two. Blocks that peers have can be fetched; then it goes on.
     #[error("the log was signed up to {signed} blocks, of which only {length} are here")]
     Fork {
         /// The length on disk that can be verified.
         length: u64,
         /// The greatest length that was signed.
         signed: u64,
+    },
+    /// It was asked for that somebody confirms the length first.
+    #[error("nobody has confirmed yet that the log is {length} blocks long and no longer")]
+    Unconfirmed {
+        /// The length here, in blocks.
+        length: u64,
     },
     /// Another log, signed with the same key, was met; this one takes no more changes.
     #[error("two different logs were signed with this key; this one takes no more changes")]

@@ -8,7 +8,7 @@ use std::task::{Poll, ready};
 use bytes::Bytes;
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 
-use crate::{AppendError, Hypercore, ReadError, Seek};
+use crate::{AppendError, ForkProof, Hypercore, ReadError, Seek};
 
 mod blocks;
 mod demand;
@@ -88,6 +88,11 @@ impl Feed {
             .core()
             .as_ref()
             .map_or(0, Hypercore::byte_length)
+    }
+
+    /// The evidence that the author signed two logs, if it was met.
+    pub fn fork(&self) -> Option<ForkProof> {
+        self.shared.core().as_ref()?.fork().cloned()
     }
 
     /// How many of these blocks a power cut would leave; see [`Hypercore::durable_length`]. Peers are
@@ -273,7 +278,6 @@ impl Feed {
     /// somebody [holds](Feed::hold_available) the log. Of several lengths that peers offer the
     /// greatest one is waited for, unless whoever offers it is slow to prove it.
     pub async fn update(&self) -> Result<bool, ReadError> {
-        let length = self.length();
         if self.is_writable() {
             return if self.is_closed() {
                 Err(ReadError::Closed)
@@ -281,6 +285,28 @@ impl Feed {
                 Ok(false)
             };
         }
+        self.ask_for_length().await
+    }
+
+    /// Asks the connected peers whether they know a longer log of this author than the one here, and
+    /// if none does allows blocks to be appended; see
+    /// [`Options::confirm_length`](crate::Options::confirm_length). False if one does: then this is an
+    /// older copy, and what is missing has to be fetched first. `None` if there was no peer to ask.
+    /// Cancel-safe.
+    pub async fn confirm_length(&self) -> Result<Option<bool>, ReadError> {
+        let _confirming = self.shared.confirm();
+        let grew = self.ask_for_length().await?;
+        if self.peers() == 0 {
+            return Ok(None);
+        }
+        if !grew && let Some(core) = self.shared.core_mut().as_mut() {
+            core.confirm_length();
+        }
+        Ok(Some(!grew))
+    }
+
+    async fn ask_for_length(&self) -> Result<bool, ReadError> {
+        let length = self.length();
         let mut goal = 0;
         let _wish = self.shared.want_length(u64::MAX);
         loop {

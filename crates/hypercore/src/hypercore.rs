@@ -7,12 +7,13 @@ use hypercore_storage::{Lock, StorageDir};
 
 use crate::bitfield::Bitfield;
 use crate::store::Store;
-use crate::{Durability, Node, OpenError, Options, rle};
+use crate::{Durability, ForkProof, Node, OpenError, Options, rle};
 
 mod append;
 mod audit;
 mod clear;
 mod flush;
+mod fork;
 mod journal;
 mod keys;
 mod prove;
@@ -57,6 +58,12 @@ pub struct Hypercore {
     stale_tail: bool,
     /// Whether the author was found to have signed two different logs.
     frozen: bool,
+    /// The evidence of that.
+    fork: Option<ForkProof>,
+    /// Blocks that others have from this author and that are missing here.
+    missed: Range<u64>,
+    /// Whether nobody is known to have a longer log, if that was asked for.
+    confirmed: bool,
     /// The length that was signed once, when part of what was signed is lost.
     lost: Option<u64>,
     _lock: Option<Lock>,
@@ -94,10 +101,15 @@ impl Hypercore {
             poisoned: false,
             stale_tail: false,
             frozen: false,
+            fork: None,
+            missed: 0..0,
+            confirmed: true,
             lost: None,
             _lock: lock,
         };
+        log.confirmed = !log.options.confirm_length;
         log.load()?;
+        log.load_fork()?;
         if !log.options.read_only {
             log.replay()?;
         }
@@ -185,6 +197,12 @@ impl Hypercore {
             *last &= !(0xff >> odd);
         }
         rle::encode(&bits)
+    }
+
+    /// Says that nobody has a longer log, so that blocks may be appended; see
+    /// [`Options::confirm_length`].
+    pub fn confirm_length(&mut self) {
+        self.confirmed = true;
     }
 
     /// Makes all changes durable and lets go of the files and the lock.

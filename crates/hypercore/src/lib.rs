@@ -23,6 +23,7 @@ mod audit;
 mod bitfield;
 mod error;
 mod feed;
+mod fork;
 mod hypercore;
 mod index;
 mod options;
@@ -39,6 +40,7 @@ pub use feed::{
     MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId, Received, Request, RequestLimits,
     Stats,
 };
+pub use fork::{ForkProof, ForkProofError, SignedTree};
 pub use hypercore::{Hypercore, Seek};
 pub use index::{NodeIndex, Roots, roots};
 pub use options::{Durability, Options};

@@ -25,6 +25,7 @@ pub struct Options {
     pub(crate) checkpoint_bytes: u64,
     pub(crate) durability: Durability,
     pub(crate) journal_bytes: u64,
+    pub(crate) confirm_length: bool,
 }
 
 impl Default for Options {
@@ -43,6 +44,7 @@ impl Default for Options {
             checkpoint_bytes: CHECKPOINT_BYTES,
             durability: Durability::OnFlush,
             journal_bytes: JOURNAL_BYTES,
+            confirm_length: false,
         }
     }
 }
@@ -142,6 +144,16 @@ impl Options {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Whether appends are refused until somebody has confirmed that there is no longer log of this
+    /// author (default: no): a peer, by [`Feed::confirm_length`](crate::Feed::confirm_length), or the
+    /// caller, by [`Hypercore::confirm_length`](crate::Hypercore::confirm_length). For storage that may
+    /// have been restored from a backup.
+    #[must_use]
+    pub fn confirm_length(mut self, confirm: bool) -> Self {
+        self.confirm_length = confirm;
         self
     }
 

@@ -2,7 +2,7 @@ use std::io;
 
 use hypercore_crypto::Signature;
 
-use crate::{Node, NodeIndex};
+use crate::{ForkProof, Node, NodeIndex};
 
 /// What vouches for a block: tree nodes, and a signature if the asker holds nothing to link to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -85,15 +85,16 @@ pub enum PutError {
         length: u64,
     },
     /// The author signed two different logs. Nothing of the second is stored, and this log takes no
-    /// more changes until it is opened again.
+    /// more changes. The evidence is kept with it.
     #[error("the author has signed another log: its node {node} differs, at length {length}")]
     Conflict {
         /// The first node that differs from one that is stored and vouched for.
         node: NodeIndex,
         /// The length of the other log, in blocks.
         length: u64,
-        /// The signature of the other log at that length: with the stored one, it proves the fork.
-        signature: Option<Signature>,
+        /// The evidence, which convinces everybody who knows the public key. `None` if what is stored
+        /// here is too damaged to be part of it, or the log has no signatures.
+        proof: Option<Box<ForkProof>>,
     },
     /// The log was found to be forked earlier, and takes no more changes.
     #[error("the author has signed two different logs; this one takes no more changes")]

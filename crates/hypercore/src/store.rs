@@ -102,14 +102,17 @@ impl Node {
         })
     }
 
+    /// As [`Node::above`], in any order.
+    pub(crate) fn above_any(one: Self, other: Self) -> Option<Self> {
+        if one.index < other.index {
+            Self::above(one, other)
+        } else {
+            Self::above(other, one)
+        }
+    }
+
     /// Whether hash and size follow from those of two siblings, given in any order.
     pub(crate) fn is_parent_of(&self, one: Self, other: Self) -> bool {
-        let (left, right) = if one.index < other.index {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        left.size.checked_add(right.size) == Some(self.size)
-            && self.hash == hypercore_crypto::parent_hash(self.size, &left.hash, &right.hash)
+        Self::above_any(one, other).is_some_and(|parent| parent == *self)
     }
 }

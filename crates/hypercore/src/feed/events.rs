@@ -5,6 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use crate::ForkProof;
+
 /// Something that happened to a log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -27,6 +29,16 @@ pub enum FeedEvent {
         index: u64,
         /// Its size.
         bytes: usize,
+    },
+    /// The author was found to have signed two logs. This one takes no more changes.
+    Forked(Box<ForkProof>),
+    /// A peer has proven that this author's log is longer than it is here, so that blocks are missing:
+    /// this is an older copy. Nothing may be appended before they are fetched.
+    Overtaken {
+        /// How many blocks are here.
+        length: u64,
+        /// How many there are.
+        newest: u64,
     },
     /// A peer has the log open.
     PeerAdded,

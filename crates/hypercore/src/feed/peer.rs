@@ -268,6 +268,7 @@ impl Peer {
                 });
             }
             let length = core.length();
+            let known_fork = core.fork().is_some();
             let result = match &value {
                 Some(_) if core.has(index) => Ok(Received::Duplicate),
                 value => core
@@ -290,6 +291,16 @@ impl Peer {
                     .subscribers
                     .send(|| FeedEvent::Appended { length }, &mut woken);
                 swarm.ring_all();
+            }
+            if core.is_writable() && core.length() > length {
+                let newest = core.length();
+                swarm
+                    .subscribers
+                    .send(|| FeedEvent::Overtaken { length, newest }, &mut woken);
+            }
+            if let (false, Some(proof)) = (known_fork, core.fork()) {
+                let event = || FeedEvent::Forked(Box::new(proof.clone()));
+                swarm.subscribers.send(event, &mut woken);
             }
             result
         };
@@ -442,7 +453,7 @@ impl Peer {
         swarm
             .demand
             .wants_below(if writable { length } else { u64::MAX })
-            || !writable && swarm.demand.wants_longer_than(length)
+            || (!writable || swarm.is_confirming()) && swarm.demand.wants_longer_than(length)
     }
 
     /// Which blocks of a region are here, as the run-length encoded bitfield of a Have message.

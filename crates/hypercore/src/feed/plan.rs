@@ -81,7 +81,8 @@ impl Planner<'_> {
             && self.supply.inflight.len() < limit
             && self.updates < MAX_UPDATES
             && !self.supply.inflight.range(Key::Hash(local)..).any(|_| true)
-            && self.demand.wants_longer_than(local)
+            // An author who is told of a longer log has to know whether that is true.
+            && (self.core.is_writable() || self.demand.wants_longer_than(local))
         {
             self.request(key, 0, requests);
         }

@@ -116,11 +116,27 @@ impl Shared {
         self.wish(|swarm| Kind::Seek(swarm.demand.add_seek(seek)))
     }
 
+    /// Wants to know whether a peer has more than the author, for as long as the guard lives.
+    pub(super) fn confirm(&self) -> Confirming<'_> {
+        self.swarm().set_confirming(true);
+        Confirming(self)
+    }
+
     fn wish(&self, add: impl FnOnce(&mut Swarm) -> Kind) -> Wish<'_> {
         let mut swarm = self.swarm();
         let kind = add(&mut swarm);
         swarm.ring_all();
         Wish { shared: self, kind }
+    }
+}
+
+/// Somebody waits for a peer to confirm the length.
+#[derive(Debug)]
+pub(super) struct Confirming<'a>(&'a Shared);
+
+impl Drop for Confirming<'_> {
+    fn drop(&mut self) {
+        self.0.swarm().set_confirming(false);
     }
 }
 

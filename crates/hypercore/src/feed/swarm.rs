@@ -36,6 +36,8 @@ pub(super) struct Swarm {
     reserved: HashMap<u64, PeerId>,
     /// Guards that say that a peer may be about to join.
     holds: usize,
+    /// Who waits for a peer to confirm the length of a log that is written here.
+    confirming: usize,
     next_peer: PeerId,
     /// Blocks that were appended here and may not be announced yet: a power cut could take them.
     unannounced: Range<u64>,
@@ -70,6 +72,19 @@ impl Swarm {
             self.revisit_all();
             self.ring_all();
         }
+    }
+
+    /// Whether somebody wants to know if a peer has more than the author.
+    pub(super) fn is_confirming(&self) -> bool {
+        self.confirming > 0
+    }
+
+    pub(super) fn set_confirming(&mut self, confirming: bool) {
+        match confirming {
+            true => self.confirming += 1,
+            false => self.confirming -= 1,
+        }
+        self.ring_all();
     }
 
     pub(super) fn hold(&mut self) {

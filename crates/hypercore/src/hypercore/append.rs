@@ -30,6 +30,15 @@ impl Hypercore {
                 signed,
             });
         }
+        if let Some(missing) = self.bits.next_missing(self.missed.clone()) {
+            return Err(AppendError::Fork {
+                length: missing,
+                signed: self.missed.end,
+            });
+        }
+        if !self.confirmed {
+            return Err(AppendError::Unconfirmed { length: first });
+        }
         if self.poisoned {
             return Err(AppendError::Poisoned);
         }

@@ -55,7 +55,12 @@ impl Hypercore {
     /// Remembers what an error says about the log itself.
     fn note(&mut self, error: PutError) -> PutError {
         match &error {
-            PutError::Conflict { .. } => self.frozen = true,
+            PutError::Conflict { proof, .. } => {
+                self.frozen = true;
+                if let Some(proof) = proof {
+                    self.keep_fork((**proof).clone());
+                }
+            }
             // Asked for again, it can be stored again.
             PutError::Damaged { node } => self.bits.clear_node(*node),
             _ => {}
@@ -96,11 +101,17 @@ impl Hypercore {
         if let Some(upgrade) = verified.upgrade {
             self.is_static = upgrade.signature.is_none();
             if upgrade.length > self.length {
+                if self.missed.is_empty() {
+                    self.missed.start = self.length;
+                }
+                self.missed.end = upgrade.length;
                 self.set_roots(upgrade.length, upgrade.roots);
                 put.grew = true;
             }
         }
-        if self.unflushed >= self.options.checkpoint_bytes {
+        // An author must not forget that others have more than what is here.
+        let overtaken = put.grew && self.secret.is_some();
+        if overtaken || self.unflushed >= self.options.checkpoint_bytes {
             self.flush()?;
         }
         Ok(put)

@@ -45,14 +45,25 @@ impl Hypercore {
                 upgrade: None,
             });
         }
-        let climb = Climb {
+        let climb = |rest, with_held| Climb {
             log: self,
             top: leaf,
             rest,
             seen: Vec::new(),
             has_block: value.is_some(),
+            with_held,
         };
-        climb.run(proof.signature)
+        let alone = proof.signature.map(|_| rest.clone());
+        let error = match climb(rest, true).run(proof.signature) {
+            Err(error) if error.is_senders_fault() => error,
+            verified => return verified,
+        };
+        // Held nodes that the other log does not have can lead astray. A proof of a shorter log is good
+        // by itself; so is one of another log that the author signed, which is not the sender's fault.
+        match alone.map(|rest| climb(rest, false).run(proof.signature)) {
+            Some(verified @ (Ok(_) | Err(PutError::Conflict { .. }))) => verified,
+            _ => Err(error),
+        }
     }
 
     /// The stored node, if it is held.
@@ -94,6 +105,8 @@ struct Climb<'a> {
     seen: Vec<Node>,
     /// Whether a block came, which settles the size of its leaf and so of every other.
     has_block: bool,
+    /// Whether nodes that are held here may take part.
+    with_held: bool,
 }
 
 impl Climb<'_> {
@@ -138,7 +151,8 @@ impl Climb<'_> {
         let index = self.top.index.sibling();
         match self.take(index) {
             Some(node) => Ok(Some(node)),
-            None => self.log.held(index),
+            None if self.with_held => self.log.held(index),
+            None => Ok(None),
         }
     }
 
@@ -167,9 +181,11 @@ impl Climb<'_> {
             } else if let Some(node) = self.take(index) {
                 node
             } else {
-                self.log
-                    .held(index)?
-                    .ok_or(PutError::MissingNode { node: index })?
+                let held = match self.with_held {
+                    true => self.log.held(index)?,
+                    false => None,
+                };
+                held.ok_or(PutError::MissingNode { node: index })?
             };
             bytes += root.size;
             if bytes > MAX_BYTES {
@@ -195,7 +211,7 @@ impl Climb<'_> {
                 }
             }
         }
-        self.check_conflicts(length, signature)?;
+        self.check_conflicts(length, &found, signature)?;
         self.check_sizes()?;
         Ok(Verified {
             nodes: self.seen,
@@ -208,20 +224,44 @@ impl Climb<'_> {
     }
 
     /// Signed roots must agree with every node that is held: an author signs one log only.
-    fn check_conflicts(&self, length: u64, signature: Option<Signature>) -> Result<(), PutError> {
+    fn check_conflicts(
+        &self,
+        length: u64,
+        roots: &[Node],
+        signature: Option<Signature>,
+    ) -> Result<(), PutError> {
         for node in &self.seen {
             let Some(held) = self.log.held(node.index)? else {
                 continue;
             };
             if held.hash != node.hash && self.is_vouched_for(held)? {
-                return Err(PutError::Conflict {
-                    node: node.index,
-                    length,
-                    signature,
-                });
+                return Err(self.conflict(*node, length, roots, signature)?);
             }
         }
         Ok(())
+    }
+
+    /// Puts the evidence together.
+    fn conflict(
+        &self,
+        node: Node,
+        length: u64,
+        roots: &[Node],
+        signature: Option<Signature>,
+    ) -> Result<PutError, PutError> {
+        let lookup = |index| {
+            let seen = self.seen.iter().find(|seen| seen.index == index).copied();
+            seen.or_else(|| self.log.held(index).ok().flatten())
+        };
+        let proof = match signature {
+            Some(signature) => self.log.fork_at(node, roots, length, signature, lookup)?,
+            None => None,
+        };
+        Ok(PutError::Conflict {
+            node: node.index,
+            length,
+            proof: proof.map(Box::new),
+        })
     }
 
     /// Whether a held node may be what the author signed: false if the nodes above it prove that it

@@ -1,0 +1,133 @@
+use std::io;
+
+use hypercore_crypto::Signature;
+use hypercore_storage::OpenMode;
+
+use crate::hypercore::Hypercore;
+use crate::tree::verified_by;
+use crate::{ForkProof, Node, NodeIndex, SignedTree};
+
+impl Hypercore {
+    /// The evidence that the author signed two logs, if it was met. Such a log takes no more changes.
+    pub fn fork(&self) -> Option<&ForkProof> {
+        self.fork.as_ref()
+    }
+
+    /// Reads the evidence that an earlier run kept. What proves nothing is ignored.
+    pub(super) fn load_fork(&mut self) -> io::Result<()> {
+        let file = match self.dir.open(NAME, OpenMode::ReadOnly) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let bytes = usize::try_from(file.len()?).unwrap_or(usize::MAX);
+        if bytes > MAX_BYTES {
+            return Ok(());
+        }
+        let mut bytes = vec![0; bytes];
+        file.read(0, &mut bytes)?;
+        let proof = ForkProof::decode(&bytes).ok();
+        self.fork = proof.filter(|proof| proof.verify(&self.key).is_ok());
+        self.frozen |= self.fork.is_some();
+        Ok(())
+    }
+
+    /// Keeps the evidence of a fork. Failing to write it does not lose it for this run.
+    pub(super) fn keep_fork(&mut self, proof: ForkProof) {
+        self.frozen = true;
+        if !self.options.read_only {
+            let kept = self.dir.open(NAME, OpenMode::Create).and_then(|file| {
+                file.write(0, &proof.encode())?;
+                file.sync()?;
+                self.dir.sync()
+            });
+            // Whoever signs two logs is met again.
+            self.dir_dirty |= kept.is_err();
+        }
+        self.fork = Some(proof);
+    }
+
+    /// The evidence, from a signed tree that has another node than the one held here.
+    ///
+    /// `lookup` finds nodes of the other tree; `roots` are its roots.
+    pub(super) fn fork_at(
+        &self,
+        node: Node,
+        roots: &[Node],
+        length: u64,
+        signature: Signature,
+        lookup: impl Fn(NodeIndex) -> Option<Node>,
+    ) -> io::Result<Option<ForkProof>> {
+        let Some(first) = self.signed_tree_with(node.index)? else {
+            return Ok(None);
+        };
+        let mut way = vec![node];
+        let mut top = node;
+        while !roots.contains(&top) {
+            let Some((sibling, parent)) = lookup(top.index.sibling()).and_then(|sibling| {
+                let parent = Node::above_any(top, sibling)?;
+                Some((sibling, parent))
+            }) else {
+                return Ok(None);
+            };
+            way.push(sibling);
+            top = parent;
+        }
+        let second = SignedTree {
+            length,
+            roots: roots.to_vec(),
+            signature,
+            way,
+        };
+        let proof = ForkProof { first, second };
+        Ok(proof.verify(&self.key).is_ok().then_some(proof))
+    }
+
+    /// A signed tree held here that contains a node, with the way from there to its roots.
+    fn signed_tree_with(&self, index: NodeIndex) -> io::Result<Option<SignedTree>> {
+        // A part that was never linked to the newest roots belongs to an older length.
+        let older = verified_by(&self.bits, index) / 2;
+        for length in [self.length, older] {
+            let Some(roots) = self.verified_roots(length)? else {
+                continue;
+            };
+            let Some(signature) = self.store.signatures.get(length)? else {
+                continue;
+            };
+            if let Some(way) = self.way_to(index, &roots)? {
+                return Ok(Some(SignedTree {
+                    length,
+                    roots,
+                    signature,
+                    way,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn way_to(&self, index: NodeIndex, roots: &[Node]) -> io::Result<Option<Vec<Node>>> {
+        let mut nodes = self.store.nodes.reader();
+        let Some(mut top) = nodes.get(index)? else {
+            return Ok(None);
+        };
+        let mut way = vec![top];
+        while !roots.contains(&top) {
+            let sibling = nodes.get(top.index.sibling())?;
+            let parent = nodes.get(top.index.parent())?;
+            let (Some(sibling), Some(parent)) = (sibling, parent) else {
+                return Ok(None);
+            };
+            if !parent.is_parent_of(top, sibling) {
+                return Ok(None);
+            }
+            way.push(sibling);
+            top = parent;
+        }
+        Ok(Some(way))
+    }
+}
+
+const NAME: &str = "fork";
+
+/// The longest proof is a little over 10 KiB.
+const MAX_BYTES: usize = 16 << 10;
