@@ -14,6 +14,7 @@ use common::{Scripted, block, honest, log_of, pair, reader, writer, writer_of};
 use futures_lite::future::zip;
 use hypercore::{Feed, Hypercore};
 use hypercore_protocol::{Channel, Connection, Event, Have, Message, Request};
+use hypercore_runtime::Runtime;
 use testkit::{Link, Rng, Sim, SimRuntime};
 
 /// Time within which everything has to be done, in the world's own measure.
