@@ -11,8 +11,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::sim::{keep_dialling, serve, serve_end};
 use common::{Scripted, block, honest, log_of, pair, reader, writer, writer_of};
+use futures_lite::StreamExt;
 use futures_lite::future::zip;
-use hypercore::{Feed, Hypercore};
+use hypercore::{Feed, FeedEvent, Hypercore};
 use hypercore_protocol::{Channel, Connection, Event, Have, Message, Request};
 use hypercore_runtime::Runtime;
 use testkit::{Link, Rng, Sim, SimRuntime};
@@ -269,6 +270,42 @@ fn one_honest_host_is_enough() {
         );
         assert_eq!(ours.length(), blocks);
         check_copy(&ours, blocks);
+        sim.end();
+    }
+}
+
+/// Who lies is named in an event, and left: not dialled again, and nothing more asked of it.
+#[test]
+fn a_liar_is_named_and_left() {
+    for (seed, (name, trick)) in TRICKS.into_iter().take(3).enumerate() {
+        println!("seed {seed}: a host sends {name}");
+        let sim = Sim::new(seed as u64);
+        let (author, ours) = (writer_of(100), reader());
+        let [us, liars, honest] = [1, 2, 3].map(|number| host(&sim, number));
+        serve_end(&liars, move |now| liar(now, 100, trick));
+        keep_dialling(&us, &liars, &[&ours]);
+        let mut events = ours.events();
+        let all = ours.download(0..100);
+        let mut refused = Vec::new();
+        let left = async {
+            while let Some(event) = events.next().await {
+                match event {
+                    FeedEvent::Refused { peer, .. } => refused.push(peer),
+                    FeedEvent::PeerRemoved => return,
+                    _ => {}
+                }
+            }
+        };
+        sim.run(LIMIT, left).unwrap();
+        assert!(refused.len() >= 8, "{refused:?}");
+        assert!(refused.iter().all(|peer| *peer == refused[0]));
+        assert_eq!((ours.length(), ours.peers()), (0, 0));
+        sim.pass(Duration::from_secs(60));
+        assert_eq!(ours.peers(), 0, "nobody dials it again");
+        serve(&honest, &[&author]);
+        keep_dialling(&us, &honest, &[&ours]);
+        assert!(sim.run(LIMIT, all).unwrap().is_ok());
+        check_copy(&ours, 100);
         sim.end();
     }
 }

@@ -190,10 +190,8 @@ impl Pipe {
     fn write(&mut self, now: Duration, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE_BYTES) {
             self.busy_until = self.busy_until.max(now);
-            if self.bandwidth > 0 {
-                let nanos = piece.len() as u64 * 1_000_000_000 / self.bandwidth;
-                self.busy_until += Duration::from_nanos(nanos);
-            }
+            let nanos = (piece.len() as u64 * 1_000_000_000).checked_div(self.bandwidth);
+            self.busy_until += Duration::from_nanos(nanos.unwrap_or(0));
             let arrival = self.busy_until + self.delay;
             self.under_way
                 .push_back((arrival, piece.iter().copied().collect()));
