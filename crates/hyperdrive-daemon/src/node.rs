@@ -9,6 +9,7 @@ use corestore::{Corestore, OpenError, Options};
 use hypercore_replication::{Config, Role, replicate};
 use hypercore_runtime::{Runtime, TcpListener, Tokio};
 use hypercore_storage::DiskDir;
+use hyperdrive::Drive;
 use tokio::time::Instant;
 
 use crate::disk::{Disk, Failure};
@@ -153,6 +154,14 @@ impl Inner {
     /// Whether another process holds the first store, so that this node reads beside it.
     pub(crate) fn is_beside(&self) -> bool {
         matches!(self.place, Place::Beside)
+    }
+
+    /// Helps peers that look up paths of the drive, and lets them help us.
+    pub(crate) fn exchange_lookups(&self, drive: &Drive) {
+        // If not, another handle on the drive does so already.
+        if let Ok(lookups) = drive.lookups() {
+            self.network.spawn(lookups);
+        }
     }
 
     pub(crate) fn storage_error(&self, source: io::Error) -> NodeError {

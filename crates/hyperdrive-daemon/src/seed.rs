@@ -42,6 +42,7 @@ impl Node {
     pub async fn seed(&self, key: &[u8; 32]) -> Result<Seed, NodeError> {
         let key = PublicKey::from_bytes(*key);
         let drive = Drive::open(&self.inner.store, &key, Options::new()).await?;
+        self.inner.exchange_lookups(&drive);
         let paths = drive.metadata().download(0..u64::MAX);
         Ok(Seed {
             inner: self.inner.clone(),

@@ -55,6 +55,7 @@ impl Node {
     ) -> Result<Session, NodeError> {
         let key = PublicKey::from_bytes(*key);
         let drive = Drive::open(&self.inner.store, &key, Options::new()).await?;
+        self.inner.exchange_lookups(&drive);
         let held = drive.version();
         let freshness = if drive.is_writable() || version.is_some_and(|wanted| wanted <= held) {
             Freshness::Certain

@@ -81,6 +81,13 @@ impl Drive {
         })
     }
 
+    /// Exchanges lookups of paths with peers for as long as the future runs, beside whatever
+    /// replicates the logs: then a path is found in a few round trips instead of one for each block
+    /// on its way. An error if another handle on the drive that was opened apart does so already.
+    pub fn lookups(&self) -> Result<impl Future<Output = ()> + Send + 'static + use<>, DriveError> {
+        Ok(self.trie.lookups()?)
+    }
+
     /// The drive's key: whoever knows it can read the drive.
     pub fn key(&self) -> PublicKey {
         self.metadata().public_key()

@@ -7,7 +7,7 @@ use hypercore::AppendError;
 
 use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Outline, Stored};
 use crate::path::{Path, components, normalize};
-use crate::reader::{Found, Reader};
+use crate::reader::Reader;
 use crate::trie::Shared;
 use crate::write::{Omit, find_doomed, link};
 use crate::{GetOptions, KeyError, Node, PutOptions, Trie, TrieError};
@@ -299,15 +299,20 @@ impl Batch {
         key: &str,
         options: GetOptions,
     ) -> Result<Option<Node>, TrieError> {
-        let Some(head) = self.head.clone() else {
-            return Ok(None);
-        };
-        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
-        let end = path.len() - usize::from(options.prefix);
-        Ok(match self.reader().find(head, &path, end).await? {
-            Found::At(node) => Some(node.to_node()),
-            Found::Stuck(node) => options.closest.then(|| node.to_node()),
-        })
+        self.get_after(key, options, &mut 0).await
+    }
+
+    /// As [`get_with`](Self::get_with), as a part of an operation that has read so many blocks.
+    pub(crate) async fn get_after(
+        &self,
+        key: &str,
+        options: GetOptions,
+        reads: &mut u32,
+    ) -> Result<Option<Node>, TrieError> {
+        let mut reader = self.reader().after(*reads);
+        let found = reader.get(self.head(), key, options).await;
+        *reads = reader.reads();
+        found
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -1,6 +1,6 @@
-use hypercore::{AppendError, ReadError};
+use hypercore::{AppendError, MailboxError, ReadError};
 
-use crate::{MountError, OpenFeedError};
+use crate::{CodecError, MountError, OpenFeedError};
 
 /// Why an operation on a trie failed. A write that fails has appended nothing.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,23 @@ pub enum TrieError {
         /// What whoever opens logs said.
         source: OpenFeedError,
     },
+    /// A value cannot be stored by the codec in use.
+    #[error("the value cannot be encoded")]
+    Encode {
+        /// What the codec said.
+        source: CodecError,
+    },
+    /// What is stored is no value of the codec in use.
+    #[error("block {seq} has another kind of value")]
+    Decode {
+        /// The block's index.
+        seq: u64,
+        /// What the codec said.
+        source: CodecError,
+    },
+    /// Lookups cannot be exchanged with peers.
+    #[error("lookups cannot be exchanged with peers")]
+    Mailbox(#[from] MailboxError),
     /// More mounts within each other, or to be watched at once, than is allowed.
     #[error("there are more than {limit} mounts")]
     TooManyMounts {

@@ -3,10 +3,20 @@
 //! `docs/formats/trie.md`, "Lookups over the network".
 
 mod answer;
+mod lookups;
 mod message;
 
+pub use lookups::Lookups;
+
 pub(crate) use answer::answer;
-pub(crate) use message::Message;
+pub(crate) use lookups::Questions;
+pub(crate) use message::{Listing, Message};
+
+/// The name under which the extension is announced for a log.
+pub(crate) const NAME: &str = "hypertrie";
+
+/// How many blocks a listing comes by before it asks again.
+pub(crate) const ASK_EVERY: usize = 2048;
 
 /// The most hints taken from, and given for, one request.
 pub(crate) const MAX_HINTS: usize = 2176;

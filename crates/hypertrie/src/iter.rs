@@ -6,6 +6,7 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 
 use crate::checkpoint::{Places, put_place};
+use crate::extension::{Listing, Message};
 use crate::loader::Loader;
 use crate::path::{COMPONENT_DIGITS, Path, TERMINATOR, normalize};
 use crate::reader::{Found, Reader};
@@ -19,7 +20,7 @@ use crate::{IterOptions, Node, Trie, TrieError};
 /// iteration; it can be resumed from its checkpoint.
 #[derive(Debug)]
 pub struct Iter {
-    walk: Walk<Listing>,
+    walk: Walk<Plain>,
 }
 
 /// A part of the trie: all that agrees with one node on the digits before `index`.
@@ -30,8 +31,9 @@ struct Frame {
 }
 
 #[derive(Debug)]
-struct Listing {
+struct Plain {
     prefix: Prefix,
+    head: u64,
     /// The digit at which every node is yielded, whatever is below it.
     end: usize,
     options: IterOptions,
@@ -39,25 +41,28 @@ struct Listing {
 
 impl Iter {
     pub(crate) fn open(trie: &Trie, prefix: &str, options: IterOptions) -> Self {
-        let plan = Listing::new(trie, prefix, options);
+        let plan = Plain::new(trie, prefix, options);
         let shared = Arc::clone(trie.shared());
         let (head, prefix) = (trie.head(), plan.prefix.clone());
-        let opening: Opening<Frame> = Box::pin(async move {
-            let mut reader = Reader::new(&shared);
-            let Some(head) = reader.load(head).await? else {
-                return Ok(Vec::new());
-            };
-            Ok(
-                match reader.find(head, &prefix.path, prefix.digits).await? {
-                    Found::At(node) => vec![Frame {
-                        index: prefix.digits,
-                        lead: Lead::at(node),
-                    }],
-                    Found::Stuck(_) => Vec::new(),
-                },
-            )
-        });
+        let question = Message::List(plan.question(None));
         let loader = Loader::new(Arc::clone(trie.shared()));
+        let asked = loader.asked();
+        let opening: Opening<Frame> = Box::pin(async move {
+            let mut reader = Reader::asking(&shared, question);
+            let mut frames = Vec::new();
+            if let Some(head) = reader.load(head).await?
+                && let Found::At(node) = reader.find(head, &prefix.path, prefix.digits).await?
+            {
+                frames.push(Frame {
+                    index: prefix.digits,
+                    lead: Lead::at(node),
+                });
+            }
+            if reader.has_asked() {
+                asked.renew();
+            }
+            Ok(frames)
+        });
         Self {
             walk: Walk::open(plan, loader, options.prefetch, opening),
         }
@@ -69,7 +74,7 @@ impl Iter {
         options: IterOptions,
         checkpoint: &[u8],
     ) -> Result<Self, TrieError> {
-        let plan = Listing::new(trie, prefix, options);
+        let plan = Plain::new(trie, prefix, options);
         let mut places = Places::new(checkpoint, trie.version(), plan.prefix.digits);
         let mut stack = Vec::new();
         while let Some(index) = places.index()? {
@@ -110,7 +115,7 @@ impl Stream for Iter {
     }
 }
 
-impl Listing {
+impl Plain {
     fn new(trie: &Trie, prefix: &str, options: IterOptions) -> Self {
         let path = Path::new(normalize(prefix), options.hidden, trie.shared().hash);
         let prefix = Prefix::new(path);
@@ -121,13 +126,32 @@ impl Listing {
         };
         Self {
             prefix,
+            head: trie.head(),
             end,
             options,
         }
     }
+
+    /// What to ask peers, at the beginning or further on.
+    fn question(&self, checkpoint: Option<Vec<u8>>) -> Listing {
+        // The reference has an eye for a checkpoint only if the prefix is empty; blocks are named by
+        // the checkpoint then, so that the prefix does not matter.
+        let prefix = match checkpoint {
+            Some(_) => "",
+            None => self.prefix.path.key(),
+        };
+        Listing {
+            recursive: self.options.recursive,
+            reverse: self.options.reverse,
+            gt: self.options.gt && checkpoint.is_none(),
+            hidden: self.options.hidden,
+            checkpoint: checkpoint.map(Into::into),
+            ..Listing::new(self.head, prefix)
+        }
+    }
 }
 
-impl Plan for Listing {
+impl Plan for Plain {
     type Frame = Frame;
     type Item = Node;
 
@@ -174,6 +198,14 @@ impl Plan for Listing {
         } else {
             Step::Split(frames)
         })
+    }
+
+    fn question(&self, stack: &[Frame]) -> Option<Message> {
+        let mut checkpoint = Vec::new();
+        for frame in stack {
+            put_place(frame.index, &[frame.lead.seq], &mut checkpoint);
+        }
+        Some(Message::List(self.question(Some(checkpoint))))
     }
 
     fn item(&self, frame: Frame) -> Option<Node> {

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use hypercore::ReadError;
 
 use crate::TrieError;
+use crate::extension::{ASK_EVERY, Message};
 use crate::node::Stored;
 use crate::trie::Shared;
 
@@ -19,6 +21,26 @@ pub(crate) struct Loader {
     running: FuturesUnordered<BoxFuture<'static, (u64, Result<Bytes, ReadError>)>>,
     requested: HashSet<u64>,
     arrived: HashMap<u64, Arc<Stored>>,
+    asked: Asked,
+}
+
+/// How many more blocks a walk may come by before it asks peers again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked(Arc<AtomicUsize>);
+
+impl Asked {
+    pub(crate) fn renew(&self) {
+        self.0.store(ASK_EVERY, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn came_by(&self) {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+    }
 }
 
 impl Loader {
@@ -28,16 +50,37 @@ impl Loader {
             running: FuturesUnordered::new(),
             requested: HashSet::new(),
             arrived: HashMap::new(),
+            asked: Asked::default(),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        self.asked.clone()
+    }
+
+    /// Asks peers, unless they were asked not long ago.
+    pub(crate) fn ask(&self, question: impl FnOnce() -> Option<Message>) {
+        if !self.asked.is_over() {
+            return;
+        }
+        if let Some(question) = question()
+            && self.shared.questions.ask(&question)
+        {
+            self.asked.renew();
         }
     }
 
     /// Node `seq` if it is here.
     pub(crate) fn get(&mut self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
-        match self.arrived.remove(&seq) {
-            Some(node) => Ok(Some(node)),
-            None if self.requested.contains(&seq) => Ok(None),
-            None => self.shared.load_local(seq),
+        let node = match self.arrived.remove(&seq) {
+            Some(node) => Some(node),
+            None if self.requested.contains(&seq) => None,
+            None => self.shared.load_local(seq)?,
+        };
+        if node.is_some() {
+            self.asked.came_by();
         }
+        Ok(node)
     }
 
     /// Asks for a block that is not here and was not asked for before.

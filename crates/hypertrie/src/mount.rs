@@ -148,27 +148,36 @@ impl Trie {
 
     /// The mount of this trie at or above a path, if any: the one nearest to the path.
     pub async fn mount_above(&self, path: &str) -> Result<Option<Mount>, TrieError> {
-        mount_above(Records::Trie(self), path).await
+        mount_above(Records::of(Source::Trie(self)), path).await
     }
 }
 
-/// Where the records of mounts are looked for.
-enum Records<'a> {
+/// The records of mounts, looked for within the limit of one lookup.
+struct Records<'a> {
+    source: Source<'a>,
+    reads: u32,
+}
+
+enum Source<'a> {
     Trie(&'a Trie),
     Batch(&'a Batch),
 }
 
-impl Records<'_> {
-    async fn get(&self, path: &str, options: GetOptions) -> Result<Option<Node>, TrieError> {
+impl<'a> Records<'a> {
+    fn of(source: Source<'a>) -> Self {
+        Self { source, reads: 0 }
+    }
+
+    async fn get(&mut self, path: &str, options: GetOptions) -> Result<Option<Node>, TrieError> {
         let (key, options) = (record_key(path), options.hidden(true));
-        match self {
-            Self::Trie(trie) => trie.get_with(&key, options).await,
-            Self::Batch(batch) => batch.get_with(&key, options).await,
+        match self.source {
+            Source::Trie(trie) => trie.get_after(&key, options, &mut self.reads).await,
+            Source::Batch(batch) => batch.get_after(&key, options, &mut self.reads).await,
         }
     }
 }
 
-async fn mount_above(records: Records<'_>, path: &str) -> Result<Option<Mount>, TrieError> {
+async fn mount_above(mut records: Records<'_>, path: &str) -> Result<Option<Mount>, TrieError> {
     let path = normalize(path);
     let record = records.get(path, GetOptions::new().closest(true)).await?;
     let Some(found) = record else { return Ok(None) };
@@ -198,7 +207,7 @@ async fn mount_above(records: Records<'_>, path: &str) -> Result<Option<Mount>, 
 impl Batch {
     /// The mount at or above a path, this batch's writes included; see [`Trie::mount_above`].
     pub async fn mount_above(&self, path: &str) -> Result<Option<Mount>, TrieError> {
-        mount_above(Records::Batch(self), path).await
+        mount_above(Records::of(Source::Batch(self)), path).await
     }
 
     /// Mounts another trie. `value` is what the application stores at the path.

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::extension::Message;
 use crate::node::Stored;
-use crate::path::{Path, is_check};
+use crate::path::{Path, is_check, normalize};
 use crate::trie::Shared;
-use crate::{NodeError, TrieError};
+use crate::{GetOptions, Node, NodeError, TrieError};
 
 /// Loads the nodes of one operation: from a batch being built, from the cache, or from the log. It
 /// counts them, since the trie may come from somebody who wants us to read for ever.
@@ -16,6 +17,8 @@ pub(crate) struct Reader<'a> {
     pending: &'a [Arc<Stored>],
     base: u64,
     reads: u32,
+    /// What to ask peers as soon as a block has to come from them.
+    question: Option<Message>,
 }
 
 impl<'a> Reader<'a> {
@@ -25,7 +28,21 @@ impl<'a> Reader<'a> {
             pending: &[],
             base: u64::MAX,
             reads: 0,
+            question: None,
         }
+    }
+
+    /// A reader that tells peers what it looks for if it has to wait for them.
+    pub(crate) fn asking(shared: &'a Shared, question: Message) -> Self {
+        Self {
+            question: Some(question),
+            ..Self::new(shared)
+        }
+    }
+
+    /// Whether peers were told.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.question.is_none()
     }
 
     pub(crate) fn with_pending(shared: &'a Shared, base: u64, pending: &'a [Arc<Stored>]) -> Self {
@@ -34,6 +51,7 @@ impl<'a> Reader<'a> {
             pending,
             base,
             reads: 0,
+            question: None,
         }
     }
 
@@ -57,6 +75,9 @@ impl<'a> Reader<'a> {
         let node = match self.shared.load_local(seq)? {
             Some(node) => node,
             None => {
+                if let Some(question) = self.question.take() {
+                    self.shared.questions.ask(&question);
+                }
                 let block = self.shared.feed.get(seq).await;
                 self.shared.decode(
                     seq,
@@ -113,6 +134,35 @@ impl<'a> Reader<'a> {
             index = at + 1;
         }
         Ok(Found::At(node))
+    }
+}
+
+impl Reader<'_> {
+    /// What is stored under a key in the trie whose newest node is `head`.
+    pub(crate) async fn get(
+        &mut self,
+        head: Option<Arc<Stored>>,
+        key: &str,
+        options: GetOptions,
+    ) -> Result<Option<Node>, TrieError> {
+        let Some(head) = head else { return Ok(None) };
+        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
+        let end = path.len() - usize::from(options.prefix);
+        Ok(match self.find(head, &path, end).await? {
+            Found::At(node) => Some(node.to_node()),
+            Found::Stuck(node) => options.closest.then(|| node.to_node()),
+        })
+    }
+
+    /// How many blocks were read.
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads
+    }
+
+    /// Counts blocks that another reader read for the same operation.
+    pub(crate) fn after(mut self, reads: u32) -> Self {
+        self.reads = reads;
+        self
     }
 }
 

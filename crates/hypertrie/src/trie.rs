@@ -8,12 +8,12 @@ use prost::Message;
 use crate::batch::Batch;
 use crate::cache::Cache;
 use crate::diff::Diff;
-use crate::extension::{self, Message as Request};
+use crate::extension::{self, Listing, Message as Request, Questions};
 use crate::history::History;
 use crate::iter::Iter;
 use crate::node::Stored;
-use crate::path::{ComponentHash, Path, normalize};
-use crate::reader::{Found, Reader};
+use crate::path::{ComponentHash, normalize};
+use crate::reader::Reader;
 use crate::{
     DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, TrieError,
     Watch, schema,
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     cache: Mutex<Cache>,
     /// Held by the batch that is being built.
     pub(crate) writing: Arc<AsyncMutex<()>>,
+    pub(crate) questions: Questions,
 }
 
 impl Trie {
@@ -64,6 +65,7 @@ impl Trie {
             hash: options.hash,
             cache: Mutex::new(Cache::new(options.cache_nodes, options.cache_bytes)),
             writing: Arc::default(),
+            questions: Questions::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -245,16 +247,35 @@ impl Trie {
         key: &str,
         options: GetOptions,
     ) -> Result<Option<Node>, TrieError> {
-        let mut reader = Reader::new(&self.shared);
-        let Some(head) = reader.load(self.head()).await? else {
-            return Ok(None);
+        self.get_after(key, options, &mut 0).await
+    }
+
+    /// As [`get_with`](Self::get_with), as a part of an operation that has read so many blocks.
+    pub(crate) async fn get_after(
+        &self,
+        key: &str,
+        options: GetOptions,
+        reads: &mut u32,
+    ) -> Result<Option<Node>, TrieError> {
+        let (seq, wanted) = (self.head(), normalize(key));
+        // The reference answers with what is visible, whatever is looked for.
+        let question = if options.hidden {
+            Request::List(Listing {
+                recursive: false,
+                hidden: true,
+                ..Listing::new(seq, wanted)
+            })
+        } else {
+            Request::Get {
+                head: seq,
+                key: wanted.to_owned(),
+            }
         };
-        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
-        let end = path.len() - usize::from(options.prefix);
-        Ok(match reader.find(head, &path, end).await? {
-            Found::At(node) => Some(node.to_node()),
-            Found::Stuck(node) => options.closest.then(|| node.to_node()),
-        })
+        let mut reader = Reader::asking(&self.shared, question).after(*reads);
+        let head = reader.load(seq).await?;
+        let found = reader.get(head, key, options).await;
+        *reads = reader.reads();
+        found
     }
 
     /// Lists what is at and under a prefix, in the order of the keys' hashes.

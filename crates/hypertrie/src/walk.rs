@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::future::BoxFuture;
 
+use crate::extension::Message;
 use crate::links::Bucket;
 use crate::loader::Loader;
 use crate::node::Stored;
@@ -44,6 +45,11 @@ pub(crate) trait Plan {
         frame: &mut Self::Frame,
         loader: &mut Loader,
     ) -> Result<Step<Self::Frame>, TrieError>;
+
+    /// What to ask peers when blocks are missing, where there is anything to ask.
+    fn question(&self, _stack: &[Self::Frame]) -> Option<Message> {
+        None
+    }
 
     /// What a part comes to whose step was [`Step::Yield`].
     fn item(&self, frame: Self::Frame) -> Option<Self::Item>;
@@ -122,6 +128,8 @@ impl<P: Plan> Walk<P> {
                     self.stack.extend(frames);
                 }
                 Step::Wait => {
+                    let (plan, stack) = (&self.plan, &self.stack);
+                    self.loader.ask(|| plan.question(stack));
                     self.look_ahead()?;
                     ready!(self.loader.poll(cx))?;
                 }

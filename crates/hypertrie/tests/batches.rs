@@ -117,7 +117,7 @@ fn two_tries_on_one_log_do_not_mix_their_writes() {
 /// The reference goes on from the node that says "empty" and links it; its own iterator then takes
 /// the process down.
 #[test]
-fn a_batch_that_empties_the_trie_goes_on_from_nothing() {
+fn fault_t3_a_batch_that_empties_the_trie_goes_on_from_nothing() {
     let trie = trie();
     put(&trie, "a", "1");
     let ops = vec![Op::del("a"), Op::put("b", bytes("2"))];

@@ -110,7 +110,7 @@ fn colliding_folders_are_listed_and_removed_apart() {
 /// A digit has slots for seven pointers of each value. The reference goes on silently and writes a
 /// node that it cannot read.
 #[test]
-fn too_many_collisions_are_refused() {
+fn fault_t2_too_many_collisions_are_refused() {
     let trie = open(common::feed(), Options::new().component_hash(|_| [0x55; 8]));
     let put = |i: u32| block_on(trie.put(&format!("k{i}"), bytes("v")));
     let stored = (0..20).take_while(|i| put(*i).is_ok()).count();

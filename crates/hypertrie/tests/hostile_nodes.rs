@@ -8,8 +8,8 @@ mod common;
 use common::{bytes, digits, drain, get, keys, node_block, put, raw_block, trie, trie_of};
 use futures_lite::future::block_on;
 use hypertrie::{
-    DiffOptions, GetOptions, HistoryOptions, IterOptions, NodeError, Options, Trie, TrieError,
-    decode_node,
+    DiffOptions, GetOptions, HistoryOptions, IterOptions, NodeError, Options, PutOptions, Trie,
+    TrieError, decode_node,
 };
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn check(newest: Vec<u8>, expected: NodeError) {
 }
 
 #[test]
-fn broken_nodes_are_named() {
+fn fault_t1_broken_nodes_are_named() {
     check(
         node_block("b", 2, &[(1 << 31, 1, &[1])]),
         NodeError::Bucket { index: 1 << 31 },
@@ -136,7 +136,7 @@ fn broken_nodes_are_named() {
 }
 
 #[test]
-fn blocks_that_are_no_messages_are_named() {
+fn fault_t1_blocks_that_are_no_messages_are_named() {
     for block in [
         &b"\xff"[..],
         b"\x0a\xff\xff\xff\xff\x0fa",
@@ -170,7 +170,7 @@ fn fields_from_elsewhere_are_passed_over() {
 
 /// A pointer from a folder to a key outside of it.
 #[test]
-fn pointers_cannot_lead_out_of_a_prefix() {
+fn fault_t1_pointers_cannot_lead_out_of_a_prefix() {
     let prefix = node_block("etc/passwd", 1, &[]);
     for index in 33..64 {
         let other = (digits("docs/a")[index] + 1) % 4;
@@ -196,7 +196,7 @@ fn pointers_cannot_lead_out_of_a_prefix() {
 
 /// Two ways to each older node double the visits at every step, were they followed.
 #[test]
-fn no_node_is_visited_twice() {
+fn fault_t1_no_node_is_visited_twice() {
     let names: Vec<_> = (0..200).map(|i| format!("k{i}")).collect();
     let mut nodes = vec![node_block(&names[0], 1, &[])];
     for (position, name) in names.iter().enumerate().skip(1) {
@@ -265,7 +265,7 @@ fn winding(depth: usize) -> Trie {
 }
 
 #[test]
-fn lookups_read_a_bounded_number_of_blocks() {
+fn fault_t1_lookups_read_a_bounded_number_of_blocks() {
     let key = "a/".repeat(700);
     let long = winding(600);
     assert_eq!(get(&long, &key), None);
@@ -289,8 +289,25 @@ fn lookups_read_a_bounded_number_of_blocks() {
     assert_eq!(drain(trie.iter("", IterOptions::new())).len(), 4200);
 }
 
+/// A search for the mount above a path may have to look at each of the path's parents.
 #[test]
-fn resets_are_passed_over_wherever_they_are_linked() {
+fn fault_t1_searches_for_mounts_read_a_bounded_number_of_blocks() {
+    let trie = trie();
+    // No mount, but with a name like that of a mount's record.
+    let hidden = PutOptions::new().hidden(true);
+    let deep = vec!["a"; 3000].join("/");
+    block_on(trie.put_with(&format!("mounts/{deep}"), None, hidden)).unwrap();
+    block_on(trie.put_with("mounts/b", None, hidden)).unwrap();
+    assert!(block_on(trie.mount_above(&vec!["a"; 900].join("/"))).is_ok());
+    let refused = block_on(trie.mount_above(&format!("{deep}/b")));
+    assert!(
+        matches!(refused, Err(TrieError::TooManyReads { limit: 4096 })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn fault_t3_resets_are_passed_over_wherever_they_are_linked() {
     // The reference writes a pointer to the node that says "empty" when a batch goes on after it.
     let reset = raw_block(b"", 2, &[0]);
     let next = node_block("b", 3, &[(1, 1 << 4, &[2])]);
@@ -324,7 +341,7 @@ fn resets_are_passed_over_wherever_they_are_linked() {
 /// Every level of a key may have neighbours. The reference encodes pointers into 64 KiB and cuts
 /// off what does not fit.
 #[test]
-fn pointers_that_the_reference_cannot_encode_are_refused() {
+fn fault_t2_pointers_that_the_reference_cannot_encode_are_refused() {
     let deep = vec!["a"; 14_000].join("/");
     let own = digits("a")[1];
     let target = [1];
@@ -392,13 +409,13 @@ fn link() -> impl Strategy<Value = (u64, u64, Vec<u64>)> {
 
 proptest! {
     #[test]
-    fn any_bytes_can_be_decoded(block in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn fault_t1_any_bytes_can_be_decoded(block in prop::collection::vec(any::<u8>(), 0..200)) {
         decode_node(&block).ok();
         exercise(&forged(&[block]));
     }
 
     #[test]
-    fn any_nodes_can_be_walked(
+    fn fault_t1_any_nodes_can_be_walked(
         nodes in prop::collection::vec(
             (prop::sample::select(&["a", "b", "a/b", "idgcmnmna", "mpomeiehc", "mpomeiehc/a", ""][..]),
              prop::collection::vec(link(), 0..12)),

@@ -11,7 +11,7 @@ use hypertrie::{GetOptions, IterOptions, KeyError, PutOptions, TrieError};
 
 /// In the reference such a node passes for the mark of an empty trie and wipes the database.
 #[test]
-fn empty_keys_are_refused() {
+fn fault_t3_empty_keys_are_refused() {
     let trie = trie();
     put(&trie, "a", "1");
     for key in ["", "/", "//"] {
@@ -43,7 +43,7 @@ fn keys_that_readers_would_misplace_are_refused() {
 }
 
 #[test]
-fn keys_may_be_long_and_deep_up_to_a_limit() {
+fn fault_t2_keys_may_be_long_and_deep_up_to_a_limit() {
     let trie = trie();
     let deep = vec!["a"; 10_000].join("/");
     let sibling = format!("{}/b", vec!["a"; 9_999].join("/"));

@@ -229,6 +229,44 @@ fn a_mount_stays_when_its_value_changes_and_ends_when_it_is_deleted() {
 }
 
 #[test]
+fn deep_mounts_and_what_is_in_them_can_be_deleted() {
+    let (_logs, [a, b, c], _) = nested();
+    for name in ["d/1", "d/2", "d/e/3", "f"] {
+        put(&a, &format!("m/n/{name}"), name);
+    }
+    for name in ["d/1", "d/e/3"] {
+        assert!(block_on(a.del(&format!("m/n/{name}"))).unwrap());
+    }
+    assert_eq!(get(&a, "m/n/d/2").as_deref(), Some("d/2"));
+    assert_eq!(get(&c, "d/1"), None);
+    assert!(block_on(a.unmount("m/n")).unwrap());
+    assert_eq!(get(&a, "m/n/f"), None);
+    assert_eq!(get(&b, "n/f"), None);
+    // What was mounted is untouched.
+    assert_eq!(get(&c, "f").as_deref(), Some("f"));
+    assert_eq!(mounts(&a), ["m"]);
+}
+
+#[test]
+fn mounts_are_listed_with_and_without_those_below() {
+    let (_logs, [a, ..], _) = nested();
+    mount(&a, "top/x", 3);
+    let listed = |recursive: bool| {
+        let mut paths = Vec::new();
+        let mut mounts = a.mounts(recursive);
+        while let Some(at) = block_on(mounts.next()).unwrap() {
+            let key = *at.trie.feed().public_key().as_bytes();
+            assert_eq!(key, at.mount.key);
+            paths.push(at.path);
+        }
+        paths.sort();
+        paths
+    };
+    assert_eq!(listed(false), ["m", "top/x"]);
+    assert_eq!(listed(true), ["m", "m/n", "top/x"]);
+}
+
+#[test]
 fn names_of_any_kind_are_found_below_a_mount() {
     let (_logs, [a, b, _], _) = nested();
     for name in ["..x", "y/..", "deep/..z/w", "y/"] {

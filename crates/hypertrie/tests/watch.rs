@@ -74,6 +74,18 @@ fn a_checkout_is_watched_from_its_version_on() {
 }
 
 #[test]
+fn dropping_a_watch_ends_it() {
+    let trie = common::trie();
+    let [first, mut second] = ["foo", "foo"].map(|prefix| trie.watch(prefix));
+    put(&trie, "foo/bar", "1");
+    drop(first);
+    for i in 0..5 {
+        put(&trie, "foo/bar", &format!("again {i}"));
+        assert_eq!(told(&mut second), Some(trie.version()));
+    }
+}
+
+#[test]
 fn a_waiting_watch_is_woken() {
     let trie = common::trie();
     let mut watch = trie.watch("a");

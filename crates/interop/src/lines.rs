@@ -42,20 +42,22 @@ impl Lines {
     /// When neither happens before `deadline`.
     #[track_caller]
     pub(crate) fn next(&mut self, deadline: Instant) -> Option<String> {
+        let next = self.next_before(deadline);
+        next.unwrap_or_else(|| panic!("nothing came in {LIMIT:?}; before it:\n{}", self.seen()))
+    }
+
+    /// As [`next`](Self::next), where neither need happen: `None` if the deadline passed.
+    #[allow(clippy::option_option, reason = "too late, the end, or a line")]
+    pub(crate) fn next_before(&mut self, deadline: Instant) -> Option<Option<String>> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.receiver.recv_timeout(left) {
             Ok(line) => {
                 self.seen.extend_from_slice(&line);
-                Some(
-                    String::from_utf8_lossy(&line)
-                        .trim_end_matches(['\r', '\n'])
-                        .to_owned(),
-                )
+                let text = String::from_utf8_lossy(&line);
+                Some(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                panic!("nothing came in {LIMIT:?}; before it:\n{}", self.seen())
-            }
+            Err(RecvTimeoutError::Disconnected) => Some(None),
+            Err(RecvTimeoutError::Timeout) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -96,6 +96,29 @@ impl Peer {
         self.finish(question)
     }
 
+    /// As [`ask`](Self::ask), where Node may take for ever: `None` if it has not answered within the
+    /// limit. It is of no more use then.
+    #[track_caller]
+    pub fn ask_within(
+        &mut self,
+        limit: Duration,
+        command: &str,
+        arguments: Value,
+    ) -> Option<Value> {
+        let Question(id) = self.begin(command, arguments);
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(mut answer) = self.answers.remove(&id) {
+                assert!(answer["error"].is_null(), "node: {}", answer["error"]);
+                return Some(answer["ok"].take());
+            }
+            let Some(line) = self.output.next_before(deadline)? else {
+                panic!("node ended; its last words:\n{}", self.output.seen());
+            };
+            self.take(&line);
+        }
+    }
+
     /// As [`ask`](Self::ask), where Node has to answer with an error. Returns its words.
     #[track_caller]
     pub fn ask_in_vain(&mut self, command: &str, arguments: Value) -> String {
@@ -160,7 +183,12 @@ impl Peer {
         let Some(line) = self.output.next(deadline) else {
             panic!("node ended; its last words:\n{}", self.output.seen());
         };
-        let message: Value = serde_json::from_str(&line)
+        self.take(&line);
+    }
+
+    #[track_caller]
+    fn take(&mut self, line: &str) {
+        let message: Value = serde_json::from_str(line)
             .unwrap_or_else(|error| panic!("node wrote {line:?}, which is not JSON: {error}"));
         if message["event"] == "crash" {
             panic!("node broke down: {}", message["error"]);

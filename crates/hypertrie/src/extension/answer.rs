@@ -74,54 +74,108 @@ impl Hints<'_> {
 
     fn list(&mut self, listing: &Listing) -> Option<()> {
         let path = Path::new(normalize(&listing.prefix), listing.hidden, self.shared.hash);
-        let start = path.len() - 1;
-        let end = if listing.recursive {
-            usize::MAX
-        } else {
-            start + COMPONENT_DIGITS
-        };
+        let mut start = path.len() - 1;
         let mut stack = Vec::new();
+        let mut standing = None;
         match &listing.checkpoint {
-            // A checkpoint names blocks, so the version does not matter. Its blocks are known to
-            // whoever made it.
-            Some(checkpoint) => {
-                let mut places = Places::new(checkpoint, self.shared.feed.length(), start);
-                while let Some(index) = places.index().ok()? {
-                    let seq = places.seq().ok()?;
-                    let node = self.shared.load_local(seq).ok().flatten();
-                    stack.extend(node.map(|node| (index, node)));
-                }
+            Some(checkpoint) if path.key().is_empty() => {
+                stack = self.stack(checkpoint, start)?;
+                // Whatever the prefix was, it ended before all that is left.
+                let first = stack.iter().map(|part| part.index).min()?;
+                start = (first - 1) / COMPONENT_DIGITS * COMPONENT_DIGITS + 1;
             }
-            None => stack.push((start, self.find(listing.head, &path, start)?)),
+            checkpoint => {
+                let checkpoint = checkpoint.iter();
+                let top = checkpoint.filter_map(|checkpoint| self.stack(checkpoint, start)?.pop());
+                standing = top.last().map(|top| (top.index - 1, top.node));
+                stack.push(Part {
+                    index: start,
+                    node: self.find(listing.head, &path, start)?,
+                    passed: standing.is_some(),
+                });
+            }
         }
-        while let Some((index, node)) = stack.pop() {
+        let end = match listing.recursive {
+            true => usize::MAX,
+            false => start + COMPONENT_DIGITS,
+        };
+        while let Some(part) = stack.pop() {
             if self.seqs.len() >= MAX_HINTS {
                 break;
             }
-            let next = node.links.from(index).next();
-            let Some((index, bucket)) = next.filter(|(index, _)| *index < end.min(node.path.len()))
+            let next = part.node.links.from(part.index).next();
+            let Some((index, bucket)) =
+                next.filter(|(index, _)| *index < end.min(part.node.path.len()))
             else {
                 continue;
             };
-            for digit in order(listing.reverse) {
+            // On the way to where the asker stands, what comes before that was listed already.
+            let way = standing.as_ref().filter(|(until, node)| {
+                part.passed && index < *until && part.node.path.agrees(&node.path, index)
+            });
+            let due = way.map(|(_, node)| node.path.digit(index));
+            let mut branches: Vec<_> = order(listing.reverse).into();
+            if let Some(due) = due {
+                branches.truncate(branches.iter().position(|digit| *digit == due)? + 1);
+            }
+            for digit in branches {
                 if listing.gt && digit == TERMINATOR && index == start {
                     continue;
                 }
-                if node.path.digit(index) == digit {
-                    stack.push((index + 1, Arc::clone(&node)));
+                let passed = due == Some(digit);
+                if part.node.path.digit(index) == digit {
+                    stack.push(Part {
+                        index: index + 1,
+                        node: Arc::clone(&part.node),
+                        passed,
+                    });
                 }
                 for target in bucket.chain(digit) {
-                    let Some(found) = self.load(target) else {
+                    let Some(node) = self.load(target) else {
                         continue;
                     };
                     // Pointers that promise what they do not keep would lead round in circles.
-                    if !found.path.agrees(&node.path, index) || found.path.digit(index) != digit {
+                    if !node.path.agrees(&part.node.path, index) || node.path.digit(index) != digit
+                    {
                         return None;
                     }
-                    stack.push((index + 1, found));
+                    let index = index + 1;
+                    stack.push(Part {
+                        index,
+                        node,
+                        passed,
+                    });
                 }
             }
         }
         Some(())
     }
+
+    /// What a checkpoint names, as far as it is here. That is known to whoever made it.
+    fn stack(&self, checkpoint: &[u8], start: usize) -> Option<Vec<Part>> {
+        let mut places = Places::new(checkpoint, self.shared.feed.length(), start);
+        let mut stack = Vec::new();
+        while let Some(index) = places.index().ok()? {
+            if stack.len() >= MAX_HINTS {
+                return None;
+            }
+            let seq = places.seq().ok()?;
+            let node = self.shared.load_local(seq).ok().flatten();
+            stack.extend(node.map(|node| Part {
+                index,
+                node,
+                passed: false,
+            }));
+        }
+        Some(stack)
+    }
+}
+
+/// A part of a listing that is left: all that agrees with a node before a digit.
+#[derive(Debug)]
+struct Part {
+    index: usize,
+    node: Arc<Stored>,
+    /// Whether some of it was listed already.
+    passed: bool,
 }

@@ -29,6 +29,21 @@ pub(crate) struct Listing {
     pub(crate) checkpoint: Option<Bytes>,
 }
 
+impl Listing {
+    /// All that is visible at and under a prefix.
+    pub(crate) fn new(head: u64, prefix: &str) -> Self {
+        Self {
+            head,
+            prefix: prefix.to_owned(),
+            recursive: true,
+            reverse: false,
+            gt: false,
+            hidden: false,
+            checkpoint: None,
+        }
+    }
+}
+
 impl Message {
     /// Reads a message. `None` if it is none, or says nothing.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -146,7 +161,7 @@ mod tests {
         let vectors: Value =
             serde_json::from_str(include_str!("../../tests/vectors/hypertrie.json")).unwrap();
         let extension = &vectors["extension"];
-        assert_eq!(extension["name"], "hypertrie");
+        assert_eq!(extension["name"], super::super::NAME);
         for vector in extension["codec"].as_array().unwrap() {
             let message = message(&vector["message"]).unwrap();
             assert_eq!(json!(hex::encode(message.encode())), vector["hex"]);

@@ -24,6 +24,8 @@ mod store_replication;
 mod store_storage;
 mod swarm;
 mod swarm_node;
+mod trie_lookups;
+mod trie_random;
 mod trie_rename;
 mod trie_storage;
 mod vectors;

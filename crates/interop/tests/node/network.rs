@@ -70,6 +70,11 @@ impl Network {
         }));
     }
 
+    /// Runs a future beside the connections.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(Box::pin(task));
+    }
+
     /// Runs a future to its end, within the limit.
     #[track_caller]
     pub(crate) fn wait<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
