@@ -130,6 +130,13 @@ impl Corestore {
     }
 }
 
+impl Corestore {
+    /// The directory, and what the keys of its cores are derived from.
+    pub(crate) fn secrets(&self) -> (Arc<dyn StorageDir>, Zeroizing<[u8; 32]>) {
+        (self.inner.dir.clone(), self.inner.master_key.clone())
+    }
+}
+
 struct Inner {
     dir: Arc<dyn StorageDir>,
     options: Options,
@@ -180,7 +187,12 @@ impl Inner {
             }
             lock => lock?,
         };
-        let identity = identity::load(&*dir, selector, &self.master_key)?;
+        let stored = || StoredCores::new(self.dir.clone());
+        // What its author wrote may be longer than what came back: see `Corestore::confirm`.
+        let identity = match dir.exists(layout::RESTORED)? {
+            true => identity::load_public(&*dir, selector, None)?,
+            false => identity::load(&*dir, selector, &self.master_key, stored)?,
+        };
         identity::store(&*dir, &identity)?;
         let log = hypercore::Options::new().lock(false).store_secret(false);
         let log = log.cached_nodes(self.options.cached_nodes);

@@ -24,9 +24,35 @@ pub enum OpenError {
         /// The size of the file in bytes.
         size: u64,
     },
+    /// The directory belongs to another master key than the backup.
+    #[error("the directory has another master key: restore into an empty one")]
+    OtherMasterKey,
     /// The storage, or the system's source of randomness, failed.
     #[error("storage failed")]
     Storage(#[from] io::Error),
+}
+
+/// Why a restored core could not be made writable. It is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// Less of the core is known here than there is.
+    #[error("{known} of the core's {length} blocks are known here: fetch it from a peer first")]
+    Length {
+        /// The length known here, in blocks.
+        known: u64,
+        /// The length that there is, in blocks.
+        length: u64,
+    },
+    /// What the backup brought is damaged: restore again, into an empty directory.
+    #[error("the core's file `restored` is damaged: restore the backup into an empty directory")]
+    Damaged,
+    /// The core could not be opened.
+    #[error("the core could not be opened")]
+    Get(#[from] GetError),
+    /// The storage failed.
+    #[error("storage failed")]
+    Storage(#[source] io::Error),
 }
 
 /// Why a core could not be opened. Nothing that is stored of it was lost.

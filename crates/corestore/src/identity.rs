@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::GetError;
 use crate::layout::{self, DEFAULT_NAME, KEY, NAME, SECRET_KEY};
+use crate::list::StoredCores;
 
 mod name;
 
@@ -89,14 +90,22 @@ pub(crate) fn load(
     dir: &dyn StorageDir,
     selector: &Selector,
     master_key: &[u8; 32],
+    stored: impl FnOnce() -> StoredCores,
+) -> Result<Identity, GetError> {
+    let secret = load_secret(dir, selector, master_key, stored)?;
+    let known = secret.pair().map(|pair| pair.public);
+    let identity = load_public(dir, selector, known)?;
+    Ok(Identity { secret, ..identity })
+}
+
+/// As [`load`], without anything secret. `known` is the public key if it is known already.
+pub(crate) fn load_public(
+    dir: &dyn StorageDir,
+    selector: &Selector,
+    known: Option<PublicKey>,
 ) -> Result<Identity, GetError> {
     let discovery_key = selector.discovery_key();
-    let secret = load_secret(dir, selector, master_key)?;
-    let known = secret
-        .pair()
-        .map(|pair| pair.public)
-        .or(selector.public_key());
-    let public = match known {
+    let public = match known.or(selector.public_key()) {
         // The file is not needed then; a damaged one is mended by `store`.
         Some(public) => public,
         None => read(dir, KEY, 32)?
@@ -108,6 +117,7 @@ pub(crate) fn load(
                 file: KEY,
             })?,
     };
+    let secret = Secret::Unknown;
     Ok(Identity { public, secret })
 }
 
@@ -115,6 +125,7 @@ fn load_secret(
     dir: &dyn StorageDir,
     selector: &Selector,
     master_key: &[u8; 32],
+    cores: impl FnOnce() -> StoredCores,
 ) -> Result<Secret, GetError> {
     let discovery_key = selector.discovery_key();
     let stored = Name::read(dir)?;
@@ -143,14 +154,29 @@ fn load_secret(
     match stored {
         // The reference opens such a core for reading only, for good. One that goes by a usual
         // name can be told by its keys.
-        Name::Damaged
-            if derive(master_key, DEFAULT_NAME).public.discovery_key() == discovery_key =>
-        {
-            let name = Zeroizing::new(DEFAULT_NAME.to_vec());
-            Ok(Secret::Named(name, derive(master_key, DEFAULT_NAME)))
-        }
+        Name::Damaged => guess(&discovery_key, master_key, cores()),
         _ => Ok(Secret::Unknown),
     }
+}
+
+/// Tries the names that programs use: that of the default core, and those that drives give to the
+/// core with their files' content.
+fn guess(
+    discovery_key: &DiscoveryKey,
+    master_key: &[u8; 32],
+    cores: StoredCores,
+) -> Result<Secret, GetError> {
+    let contents = cores.filter_map(Result::ok).map(|core| {
+        let name = format!("{}-content", core.public_key());
+        name.into_bytes()
+    });
+    for name in std::iter::once(DEFAULT_NAME.to_vec()).chain(contents) {
+        let pair = derive(master_key, &name);
+        if pair.public.discovery_key() == *discovery_key {
+            return Ok(Secret::Named(Zeroizing::new(name), pair));
+        }
+    }
+    Ok(Secret::Unknown)
 }
 
 /// Writes what is missing or damaged of the files that say whose the core is, durably except for
@@ -198,6 +224,6 @@ fn secret_pair(bytes: &[u8], discovery_key: &DiscoveryKey) -> Option<KeyPair> {
     Some(KeyPair::from_seed(seed)).filter(|pair| pair.public.discovery_key() == *discovery_key)
 }
 
-fn derive(master_key: &[u8; 32], name: &[u8]) -> KeyPair {
+pub(crate) fn derive(master_key: &[u8; 32], name: &[u8]) -> KeyPair {
     derive_key_pair(master_key, layout::NAMESPACE, name)
 }

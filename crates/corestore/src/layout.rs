@@ -14,6 +14,10 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const NAME: &str = "name";
 /// A core's secret key, 64 bytes, where the pair was given and not derived.
 pub(crate) const SECRET_KEY: &str = "secret_key";
+/// Our own: the secret of a core that came back from a backup, and whose length is not known yet.
+pub(crate) const RESTORED: &str = "restored";
+/// The hashes of a core's blocks; there from the first time that a core is opened.
+pub(crate) const TREE: &str = "tree";
 /// The file that stands for the whole core when it is locked.
 pub(crate) const BITFIELD: &str = "bitfield";
 

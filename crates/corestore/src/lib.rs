@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
 mod corestore;
 mod error;
 mod held;
@@ -39,8 +40,9 @@ mod registry;
 #[cfg(feature = "replication")]
 mod replication;
 
+pub use backup::{Backup, BackupError};
 pub use corestore::Corestore;
-pub use error::{GetError, OpenError};
+pub use error::{ConfirmError, GetError, OpenError};
 pub use list::{Stored, StoredCores};
 pub use namespace::Namespace;
 pub use opened::Opened;

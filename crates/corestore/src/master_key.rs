@@ -31,7 +31,7 @@ pub(crate) struct StoreLock {
 }
 
 impl StoreLock {
-    fn take(dir: Arc<dyn StorageDir>) -> Result<Self, OpenError> {
+    pub(crate) fn take(dir: Arc<dyn StorageDir>) -> Result<Self, OpenError> {
         let lock = match dir.lock(MASTER_KEY) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(OpenError::Locked {
@@ -65,6 +65,24 @@ fn holder(dir: &dyn StorageDir) -> Option<u32> {
 
 /// A process id in decimal and a line feed.
 const MAX_HOLDER_BYTES: usize = 16;
+
+/// Puts a master key into a directory that has none, or has this one.
+pub(crate) fn restore(dir: &Arc<dyn StorageDir>, key: &[u8; 32]) -> Result<(), OpenError> {
+    let file = dir.open(MASTER_KEY, OpenMode::Create)?;
+    let mut stored = Zeroizing::new([0; 32]);
+    if file.len()? >= 32 {
+        file.read(0, &mut stored[..])?;
+        if *stored == *key {
+            return Ok(());
+        }
+        if *stored != [0; 32] {
+            return Err(OpenError::OtherMasterKey);
+        }
+    }
+    file.write(0, key)?;
+    file.sync()?;
+    Ok(dir.sync()?)
+}
 
 fn read_or_create(dir: &Arc<dyn StorageDir>) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     let file = dir.open(MASTER_KEY, OpenMode::Create)?;

@@ -227,3 +227,23 @@ fn folders_that_hold_no_core_are_passed_over() {
             .is_none()
     );
 }
+
+#[test]
+fn a_damaged_name_of_a_drive_s_content_is_found_again() {
+    let dir = MemoryDir::new();
+    let store = open(&dir);
+    let metadata = store.get_by_name("paths of a drive").unwrap().public_key();
+    let content = store.get_by_name(format!("{metadata}-content")).unwrap();
+    content.append(b"block").unwrap();
+    let content = content.public_key();
+    store.close().unwrap();
+    let record = read(&dir, &path(&content, "name"));
+    write(&dir, &path(&content, "name"), &record[..10]);
+
+    let store = open(&dir);
+    let feed = store.get(&content).unwrap();
+    assert!(feed.is_writable());
+    feed.append(b"another").unwrap();
+    // It is mended for others too.
+    assert_eq!(read(&dir, &path(&content, "name")), record);
+}

@@ -59,10 +59,7 @@ impl Future for Get<'_> {
 impl Drop for Get<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.waiting {
-            let mut swarm = self.feed.shared.swarm();
-            if swarm.demand.remove_get(self.index, id) {
-                swarm.cancel(self.index);
-            }
+            self.feed.shared.swarm().demand.remove_get(self.index, id);
         }
     }
 }
