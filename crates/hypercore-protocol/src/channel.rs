@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 
 use crate::extension::Extensions;
-use crate::message::Options;
+use crate::message::{Options, Want};
 
 /// One core on one connection, opened from this side.
 ///
@@ -50,7 +50,13 @@ pub(crate) struct Core {
 pub(crate) struct Offer {
     pub(crate) remote: u32,
     pub(crate) capability: Option<[u8; 32]>,
+    /// What the remote asked for in the same breath.
+    pub(crate) wants: Vec<Want>,
 }
+
+/// Questions of a remote that wait until the core that it offers was opened here. More are dropped, as
+/// is everything else until then.
+const MAX_EARLY_WANTS: usize = 4;
 
 /// What an id of the remote means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,9 +78,18 @@ impl Channels {
         Some(id)
     }
 
-    /// Opens a core on this side; an offer of the remote becomes its other half.
-    pub(crate) fn open(&mut self, id: u32, key: &PublicKey, discovery_key: DiscoveryKey) {
-        let remote = self.offers.remove(&discovery_key).map(|offer| offer.remote);
+    /// Opens a core on this side; an offer of the remote becomes its other half, and what it asked for
+    /// is returned.
+    pub(crate) fn open(
+        &mut self,
+        id: u32,
+        key: &PublicKey,
+        discovery_key: DiscoveryKey,
+    ) -> Vec<Want> {
+        let offer = self.offers.remove(&discovery_key);
+        let (remote, wants) = offer.map_or((None, Vec::new()), |offer| {
+            (Some(offer.remote), offer.wants)
+        });
         if let Some(remote) = remote {
             self.remote.insert(remote, Remote::Open(Channel(id)));
         }
@@ -88,6 +103,7 @@ impl Channels {
             announced: false,
         };
         self.open.insert(id, core);
+        wants
     }
 
     /// Notes that the remote has opened a core that is open here.
@@ -105,9 +121,22 @@ impl Channels {
         remote: u32,
         capability: Option<[u8; 32]>,
     ) {
-        self.offers
-            .insert(discovery_key, Offer { remote, capability });
+        let offer = Offer {
+            remote,
+            capability,
+            wants: Vec::new(),
+        };
+        self.offers.insert(discovery_key, offer);
         self.remote.insert(remote, Remote::Offered(discovery_key));
+    }
+
+    /// Keeps a question about a core that only the remote has opened.
+    pub(crate) fn keep_want(&mut self, discovery_key: &DiscoveryKey, want: Want) {
+        if let Some(offer) = self.offers.get_mut(discovery_key)
+            && offer.wants.len() < MAX_EARLY_WANTS
+        {
+            offer.wants.push(want);
+        }
     }
 
     /// Forgets a core on both sides. `None` if it was not open.

@@ -188,10 +188,13 @@ impl Connection {
             .open(id, key, self.split.as_ref())
             .map_err(|_| OpenError::QueueFull)?;
         self.timers.sent();
-        self.channels.open(id, key, discovery_key);
+        let wants = self.channels.open(id, key, discovery_key);
         if offered.is_some() {
             self.events.push_back(Event::Opened(Channel(id)));
         }
+        let wants = wants.into_iter().map(Message::Want);
+        self.events
+            .extend(wants.map(|want| Event::Message(Channel(id), want)));
         Ok(Channel(id))
     }
 
@@ -418,6 +421,13 @@ impl Connection {
                 Ok(())
             }
             None if frame.channel == 0 => self.handle_stream(kind, frame.body),
+            Some(Remote::Offered(discovery_key)) if kind == Kind::Want => {
+                // One that is malformed is worth no more than one that is not read.
+                if let Ok(want) = Want::decode(frame.body) {
+                    self.channels.keep_want(&discovery_key, want);
+                }
+                Ok(())
+            }
             // The remote speaks about a core that it has closed, or that we have not opened.
             Some(Remote::Offered(_)) | None => Ok(()),
         }

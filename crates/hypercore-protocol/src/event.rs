@@ -21,7 +21,8 @@ pub enum Event {
     },
     /// The remote opened a core that is not open here. Answer with
     /// [`open`](crate::Connection::open) or [`refuse`](crate::Connection::refuse); until then the
-    /// remote's messages about it are dropped.
+    /// remote's messages about it are dropped, but for the first four [`Want`](Message::Want)s, which
+    /// follow once it is open: they travel together with the offer.
     Offered(DiscoveryKey),
     /// The channel is open on both sides, and the remote has proved to know the core's key.
     Opened(Channel),

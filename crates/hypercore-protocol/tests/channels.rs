@@ -4,7 +4,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Pair, START, events, frame, key, open_frame, opened, plain, transmit};
+use common::{Pair, START, events, frame, key, open_frame, opened, plain, transmit, varint};
 use hypercore_protocol::{
     Config, Connection, Event, Have, Message, OpenError, Role, SendError, Timestamp, Want,
 };
@@ -13,6 +13,37 @@ const WANT: Message = Message::Want(Want {
     start: 0,
     length: 1 << 20,
 });
+
+/// What travels with an offer need not be asked again.
+#[test]
+fn questions_about_an_offered_core_wait_until_it_is_open() {
+    let mut connection = plain();
+    connection
+        .handle_input(START, &open_frame(1, &key(1)))
+        .unwrap();
+    for region in 0..5 {
+        let mut body = vec![8];
+        varint(&mut body, region << 20);
+        body.extend([0x10, 0x80, 0x80, 0x40]);
+        connection.handle_input(START, &frame(1, 5, &body)).unwrap();
+    }
+    // Neither a malformed one nor anything else waits.
+    connection.handle_input(START, &frame(1, 5, &[])).unwrap();
+    connection
+        .handle_input(START, &frame(1, 3, &[8, 0]))
+        .unwrap();
+    assert_eq!(
+        events(&mut connection),
+        [Event::Offered(key(1).discovery_key())]
+    );
+    let channel = connection.open(&key(1)).unwrap();
+    let want = |region: u64| {
+        let (start, length) = (region << 20, 1 << 20);
+        Event::Message(channel, Message::Want(Want { start, length }))
+    };
+    let expected = [Event::Opened(channel), want(0), want(1), want(2), want(3)];
+    assert_eq!(events(&mut connection), expected, "four at most");
+}
 
 #[test]
 fn several_cores_share_a_connection() {

@@ -1,4 +1,4 @@
-//! What a peer can do with frames: rows W2, W4, W6 and W11 of the fault list. Each ends in an error,
+//! What a peer can do with frames. Each ends in an error,
 //! a closed channel or nothing, and never takes memory by announcement.
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use hypercore_protocol::{
 const CLOSE_OF_CHANNEL_1: [u8; 2] = [1, 0x1a];
 
 #[test]
-fn lengths_are_refused_from_the_prefix() {
+fn fault_w6_lengths_are_refused_from_the_prefix() {
     for length in [MAX_BODY_BYTES as u64 + 9, 1 << 32, (1 << 56) - 1] {
         let mut prefix = Vec::new();
         varint(&mut prefix, length);
@@ -32,7 +32,7 @@ fn lengths_are_refused_from_the_prefix() {
 }
 
 #[test]
-fn the_largest_frame_passes() {
+fn fault_w6_the_largest_frame_passes() {
     let (mut connection, _) = opened(&key(1));
     let mut bytes = Vec::new();
     varint(&mut bytes, MAX_BODY_BYTES as u64 + 1);
@@ -44,7 +44,7 @@ fn the_largest_frame_passes() {
 }
 
 #[test]
-fn endless_numbers_are_refused() {
+fn fault_w6_endless_numbers_are_refused() {
     for endless in [[0x80; 8], [0xff; 8]] {
         assert_eq!(
             plain().handle_input(START, &endless),
@@ -65,7 +65,7 @@ fn endless_numbers_are_refused() {
 }
 
 #[test]
-fn a_header_longer_than_its_frame_is_refused() {
+fn fault_w6_a_header_longer_than_its_frame_is_refused() {
     let endless = [4, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
     // How much of it has arrived must not matter.
     for bytes in [
@@ -94,7 +94,7 @@ fn long_forms_of_numbers_are_read() {
 }
 
 #[test]
-fn channels_are_opened_in_turn_or_not_at_all() {
+fn fault_w4_channels_are_opened_in_turn_or_not_at_all() {
     let one_key = |id| open_frame(id, &key(1));
     let cases: [(&str, Vec<Vec<u8>>, u64); 6] = [
         ("id 0", vec![one_key(0)], 0),
@@ -127,7 +127,7 @@ fn channels_are_opened_in_turn_or_not_at_all() {
 }
 
 #[test]
-fn a_hundred_thousand_offers_cost_little() {
+fn fault_w4_a_hundred_thousand_offers_cost_little() {
     let mut connection = plain();
     let mut offered = 0;
     let mut refused_bytes = 0;
@@ -154,7 +154,7 @@ fn a_hundred_thousand_offers_cost_little() {
 }
 
 #[test]
-fn a_core_cannot_be_closed_under_anothers_channel() {
+fn fault_w4_a_core_cannot_be_closed_under_anothers_channel() {
     let (mut connection, channel) = opened(&key(1));
     connection.open(&key(2)).unwrap();
     let close = |id, seed: u8| {
@@ -177,7 +177,7 @@ fn a_core_cannot_be_closed_under_anothers_channel() {
 
 /// One core's garbage closes that core's channel; the other core goes on.
 #[test]
-fn malformed_messages_close_their_channel_only() {
+fn fault_w2_malformed_messages_close_their_channel_only() {
     let node = |fields: &[u8]| {
         let length = u8::try_from(fields.len()).unwrap();
         [&[8, 0, 0x1a, length], fields].concat()
@@ -298,7 +298,7 @@ fn malformed_messages_close_their_channel_only() {
 }
 
 #[test]
-fn malformed_messages_of_the_connection_end_it() {
+fn fault_w2_malformed_messages_of_the_connection_end_it() {
     let key_of = |length: u8| [&[0x0a, length][..], &vec![1; length.into()]].concat();
     let size = |field, length| ChannelFault::Size { field, length };
     let cases: Vec<(&'static str, Vec<u8>, ChannelFault)> = vec![
@@ -341,7 +341,7 @@ fn what_means_nothing_is_ignored() {
 }
 
 #[test]
-fn extension_lists_are_bounded() {
+fn fault_w11_extension_lists_are_bounded() {
     let list = |count: usize, length: usize| {
         let mut body = Vec::new();
         for _ in 0..count {

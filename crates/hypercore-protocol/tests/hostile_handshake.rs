@@ -1,4 +1,4 @@
-//! What a peer can do before it is connected: row W7 of the fault list.
+//! What a peer can do before it is connected.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -34,7 +34,7 @@ fn failure(input: &[u8]) -> HandshakeError {
 }
 
 #[test]
-fn lengths_are_refused_from_the_prefix() {
+fn fault_w7_lengths_are_refused_from_the_prefix() {
     for length in [4097, 65_535, 65_536, 1 << 32, (1 << 56) - 1] {
         let mut prefix = Vec::new();
         varint(&mut prefix, length);
@@ -56,7 +56,7 @@ fn lengths_are_refused_from_the_prefix() {
 }
 
 #[test]
-fn truncated_messages_fail() {
+fn fault_w7_truncated_messages_fail() {
     for length in [1, 31, 32] {
         let message = [&[length][..], &messages()[0][1..=usize::from(length)]].concat();
         let mut responder = responder();
@@ -78,7 +78,7 @@ fn truncated_messages_fail() {
 
 /// Every bit of the two encrypted messages is authenticated.
 #[test]
-fn altered_messages_fail() {
+fn fault_w7_altered_messages_fail() {
     let [first, second, third] = messages();
     for bit in 8..third.len() * 8 {
         let mut altered = third.clone();
@@ -103,7 +103,7 @@ fn altered_messages_fail() {
 }
 
 #[test]
-fn two_initiators_fail() {
+fn fault_w7_two_initiators_fail() {
     let mut one = connection(Role::Initiator, Config::default());
     let mut other = connection(Role::Initiator, Config::default());
     let error = one.handle_input(START, &transmit(&mut other)).unwrap_err();
@@ -111,7 +111,7 @@ fn two_initiators_fail() {
 }
 
 #[test]
-fn keys_of_low_order_are_refused() {
+fn fault_w7_keys_of_low_order_are_refused() {
     for lowest in [0, 1] {
         let mut message = messages()[0].clone();
         message[1..33].fill(0);
@@ -129,14 +129,14 @@ fn keys_of_low_order_are_refused() {
 
 /// A stranger whose static key is of low order passes Noise, and must not pass us.
 #[test]
-fn static_keys_of_low_order_are_refused() {
+fn fault_w7_static_keys_of_low_order_are_refused() {
     let error = foreign_handshake(&[0; 32], &[0x0a, 24, 7]).unwrap_err();
     // The payload is wrong too, but the key is looked at first.
     assert_eq!(error, HandshakeError::LowOrderPoint.into());
 }
 
 #[test]
-fn payloads_without_nonce_are_refused() {
+fn fault_w7_payloads_without_nonce_are_refused() {
     let honest = x25519_dalek::x25519([9; 32], x25519_dalek::X25519_BASEPOINT_BYTES);
     let nonce = |length: u8| [&[0x0a, length][..], &vec![7; length.into()]].concat();
     for payload in [
@@ -275,7 +275,7 @@ fn empty_messages_are_skipped() {
 
 /// A peer that sends a byte now and then keeps no connection open.
 #[test]
-fn a_handshake_ends_in_time() {
+fn fault_w7_a_handshake_ends_in_time() {
     let config = Config::default();
     let mut responder = responder();
     let mut now = START;

@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     downloading: bool,
     /// Whether we ever did.
     has_downloaded: bool,
+    /// What became of asking for the first region before the remote had opened the log.
+    early: Early,
     /// Whether the remote marked itself as one that announces everything unasked.
     announces_all: bool,
     /// Whether the remote asked which blocks are here, and so wants to be told of refusals.
@@ -50,12 +52,24 @@ pub(crate) struct Peer {
     pub(crate) deadline: Option<Timestamp>,
 }
 
+/// A question that was asked together with the opening of the log, so that a remote which has the log
+/// open already need not be waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Early {
+    Unasked,
+    /// The remote drops it unless it had the log open by then.
+    Asked,
+    Answered,
+}
+
 /// When something happens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) now: Timestamp,
     /// How many bytes the connection has brought by then.
     pub(crate) received: u64,
+    /// Whether the handshake is over.
+    pub(crate) connected: bool,
 }
 
 /// Why a log is given up on a connection.
@@ -115,6 +129,7 @@ impl Peer {
             last_seek: 0,
             downloading,
             has_downloaded: downloading,
+            early: Early::Unasked,
             announces_all: false,
             has_asked: false,
             subscribed: false,
@@ -194,6 +209,9 @@ impl Peer {
             }
         }
         if length == REGION_BLOCKS {
+            if start == 0 && self.early == Early::Asked {
+                self.early = Early::Answered;
+            }
             self.log.handle_region(start);
             self.expect_answer(now, config);
         }
@@ -307,8 +325,13 @@ impl Peer {
             self.answer_by = None;
         }
         if !self.open {
+            if at.connected && self.downloading && self.early == Early::Unasked {
+                self.early = Early::Asked;
+                messages.push(want(0..REGION_BLOCKS));
+            }
             return;
         }
+        self.cancel(messages);
         if let Some(names) = self.log.poll_mailboxes() {
             messages.push(options(names, config));
         }
@@ -323,12 +346,13 @@ impl Peer {
         }
         if !self.announces_all {
             while let Some(region) = self.log.poll_region() {
+                if region.start == 0 && self.early == Early::Answered {
+                    self.early = Early::Unasked;
+                    self.log.handle_region(0);
+                    continue;
+                }
                 self.expect_answer(at.now, config);
-                let length = region.end - region.start;
-                messages.push(Message::Want(wire::Want {
-                    start: region.start,
-                    length,
-                }));
+                messages.push(want(region));
             }
         }
         let mut requests = Vec::new();
@@ -339,6 +363,22 @@ impl Peer {
         for request in requests {
             self.window.sent(at.now, request.index, request.hash);
             messages.push(Message::Request(exchange::request(&request)));
+        }
+    }
+
+    /// Takes back requests for what nobody waits for any longer.
+    fn cancel(&mut self, messages: &mut Vec<Message>) {
+        for index in self.log.poll_cancels() {
+            self.window.cancelled(index);
+            messages.push(Message::Cancel(wire::Cancel {
+                index,
+                bytes: 0,
+                hash: false,
+            }));
+        }
+        if self.log.requests_in_flight() == 0 {
+            self.stalled = false;
+            self.progress = None;
         }
     }
 
@@ -468,6 +508,14 @@ fn options(mailboxes: Vec<Arc<str>>, config: &Config) -> Message {
     Message::Options(wire::Options {
         extensions: mailboxes.iter().map(ToString::to_string).collect(),
         ack: config.ack,
+    })
+}
+
+/// The message that asks which blocks of a region the remote has.
+fn want(region: Range<u64>) -> Message {
+    Message::Want(wire::Want {
+        start: region.start,
+        length: region.end - region.start,
     })
 }
 

@@ -8,7 +8,7 @@ use hypercore::{Answer, Feed, HintBudget};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypercore_protocol as wire;
 use hypercore_protocol::{
-    Channel, Connection, Event, Extension, Message, Role, Secrets, Timestamp,
+    Channel, Connection, Event, Extension, Message, Protection, Role, Secrets, Timestamp,
 };
 
 use crate::doorbell::Doorbell;
@@ -88,6 +88,8 @@ const MAX_BLOCKS: u64 = 1 << 40;
 impl Replicator {
     /// Starts on a connection that was just made.
     pub fn new(role: Role, secrets: Secrets, config: Config, now: Timestamp) -> Self {
+        // Without a handshake nothing has to be waited for.
+        let connected = config.protocol.protection == Protection::Plain;
         let connection = Connection::new(role, secrets, config.protocol.clone(), now);
         Self {
             connection,
@@ -103,7 +105,7 @@ impl Replicator {
             flush_at: None,
             now,
             faults: 0,
-            connected: false,
+            connected,
             was_used: false,
         }
     }
@@ -132,12 +134,9 @@ impl Replicator {
             && deadline <= now
         {
             self.deadlines.remove(&(deadline, channel));
+            let at = self.moment();
             if let Some(peer) = self.peers.get_mut(&channel) {
                 peer.deadline = None;
-                let at = Moment {
-                    now,
-                    received: self.connection.bytes_received(),
-                };
                 self.faults += peer.handle_timeout(at, &self.config);
                 self.touched.insert(channel);
             }
@@ -497,6 +496,7 @@ impl Replicator {
         Moment {
             now: self.now,
             received: self.connection.bytes_received(),
+            connected: self.connected,
         }
     }
 

@@ -54,6 +54,11 @@ impl Window {
         self.sent.insert((index, hash), now);
     }
 
+    /// No answer is waited for any longer.
+    pub(crate) fn cancelled(&mut self, index: u64) {
+        self.sent.remove(&(index, false));
+    }
+
     /// An answer of so many bytes came.
     pub(crate) fn answered(&mut self, now: Timestamp, index: u64, bytes: Option<usize>) {
         if let Some(bytes) = bytes {

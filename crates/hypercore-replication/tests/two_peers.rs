@@ -31,6 +31,28 @@ fn a_download_fetches_everything() {
     }
 }
 
+/// With a tenth of a second from end to end: three for the handshake, the last of which brings the
+/// log's opening and the question what there is of it; one for the answer, one for the request, one
+/// for the block. A responder may speak only once the third has come.
+#[test]
+fn nothing_waits_a_round_trip_for_nothing() {
+    let tenth = Duration::from_millis(100);
+    for (reads, tenths) in [(Role::Initiator, 6), (Role::Responder, 7)] {
+        let (writer, reader) = (writer_of(10), reader());
+        let ours = Ours::new(reads, Config::default(), &[&reader]);
+        let other = match reads {
+            Role::Initiator => Role::Responder,
+            Role::Responder => Role::Initiator,
+        };
+        let theirs = Ours::new(other, Config::default(), &[&writer]);
+        let mut world = World::new([Link::new(ours, theirs).delayed(tenth)]);
+        let got = world.run(SOON, reader.get(3)).unwrap();
+        assert_eq!(got.unwrap(), block(3));
+        let took = world.now.saturating_since(Default::default());
+        assert_eq!(took, tenths * tenth, "{reads:?}");
+    }
+}
+
 #[test]
 fn a_sparse_get_fetches_one_block() {
     let (writer, reader) = (writer_of(5000), reader());

@@ -83,6 +83,25 @@ fn a_truncated_file_is_told() {
     }
 }
 
+/// A share compared names, sizes and times only, and served entries whose content was gone.
+#[test]
+fn a_share_from_truncated_storage_ends_in_an_error() {
+    for name in ["bitfield", "data", "tree"] {
+        let place = Place::new();
+        shared(&place);
+        let (path, _) = stored(&place.path("author"), name)
+            .into_iter()
+            .max_by_key(|file| file.1)
+            .unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(5).unwrap();
+        place
+            .run("author", &["share", "source", "--listen", "127.0.0.1:0"])
+            .expect(7)
+            .tells("restore the storage");
+    }
+}
+
 #[test]
 fn a_truncated_master_key_is_not_replaced() {
     let place = Place::new();

@@ -142,6 +142,13 @@ impl Session {
             .put_written(&real, &export.written())
             .map_err(storage)?;
         cloned.put(&real, &record).map_err(storage)?;
+        // The peers of the content join a moment after those of the paths; without them all content
+        // would look as if nobody had it.
+        if let Ok(content) = self.wait("the drive's header", self.drive.content()).await {
+            self.inner
+                .refresh_content(&self.drive, &content, self.patience)
+                .await;
+        }
         let exported = self.wait("a file's content", export.run(told)).await?;
         cloned
             .put_written(&real, &exported.written)

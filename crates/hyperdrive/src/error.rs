@@ -75,6 +75,12 @@ pub enum DriveError {
         /// The largest size, in bytes.
         limit: u64,
     },
+    /// The drive has more tags than are gathered at once. Its author's fault.
+    #[error("the drive has more than {limit} tags")]
+    TooManyTags {
+        /// How many are gathered.
+        limit: usize,
+    },
     /// The path lies in another drive or log, mounted here. Mounts are listed, not entered.
     #[error("'{path}' is in a mounted drive, which has a link of its own")]
     Mounted {
@@ -196,7 +202,9 @@ impl DriveError {
             Self::TooLarge { .. } => ErrorKind::FileTooLarge,
             Self::Mounted { .. } => ErrorKind::CrossesDevices,
             Self::NotWritable | Self::Checkout { .. } => ErrorKind::ReadOnlyFilesystem,
-            Self::BadEntry { .. } | Self::NoContent => ErrorKind::InvalidData,
+            Self::BadEntry { .. } | Self::NoContent | Self::TooManyTags { .. } => {
+                ErrorKind::InvalidData
+            }
             Self::Conflict => ErrorKind::ResourceBusy,
             Self::Io(error) => error.kind(),
             // `FilesystemLoop` is not stable.

@@ -44,6 +44,8 @@ mod path;
 mod read;
 mod schema;
 mod stat;
+mod tags;
+mod versions;
 mod write;
 
 pub use batch::Batch;
@@ -52,4 +54,5 @@ pub use drive::{Drive, Options};
 pub use error::{DriveError, EntryFault};
 pub use read::ReadStream;
 pub use stat::{Attributes, FileType, Mount, Stat, StatError};
+pub use versions::{Change, ChangeKind, DiffStream, History, Reverted};
 pub use write::FileWriter;

@@ -203,7 +203,7 @@ impl Drive {
     }
 
     /// Begins to change paths.
-    async fn begin(&self) -> Result<Batch, DriveError> {
+    pub(crate) async fn begin(&self) -> Result<Batch, DriveError> {
         if let Some(version) = self.checked_out() {
             return Err(DriveError::Checkout { version });
         }

@@ -2,6 +2,8 @@
 //!
 //! - [`FaultyDir`]: storage that fails when told to, and that can be seen as a crash would leave
 //!   it.
+//! - [`Sim`]: hosts on a virtual clock with a network between them, each of them a
+//!   [`Runtime`](hypercore_runtime::Runtime).
 //! - [`keys`], [`vectors`], [`Rng`]: fixed key pairs, answers of other implementations, and random
 //!   numbers that a seed repeats.
 //!
@@ -27,7 +29,9 @@
 mod faulty;
 pub mod keys;
 mod rng;
+mod sim;
 pub mod vectors;
 
 pub use faulty::{Call, Change, Fault, FaultyDir, Keep};
 pub use rng::Rng;
+pub use sim::{Link, Sim, SimRuntime};

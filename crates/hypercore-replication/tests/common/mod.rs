@@ -23,6 +23,8 @@ use hypercore_protocol::{Connection, Data, Event, Role, Secrets, Timestamp};
 use hypercore_replication::{Config, ReplicationError, Replicator, ReplicatorEvent};
 use hypercore_storage::MemoryDir;
 
+pub mod sim;
+
 pub fn pair() -> KeyPair {
     KeyPair::from_seed(&[7; 32])
 }

@@ -263,6 +263,16 @@ impl Demand {
         }
     }
 
+    /// Whether somebody waits for a block, or it is part of what somebody downloads.
+    pub(super) fn wants(&self, block: u64) -> bool {
+        let mut selections = self.selections.values().filter(|selection| !selection.done);
+        self.gets.contains_key(&block)
+            || selections.any(|selection| match &selection.blocks {
+                Selected::Range(range) => range.contains(&block),
+                Selected::List(list) => list.binary_search(&block).is_ok(),
+            })
+    }
+
     /// Whether somebody waits for a block below `length`: such a block can only come from a peer.
     pub(super) fn wants_below(&self, length: u64) -> bool {
         self.gets.range(..length).next().is_some()

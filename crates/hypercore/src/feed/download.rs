@@ -56,5 +56,6 @@ impl Drop for Download {
         for supply in swarm.peers.values_mut() {
             supply.cursors.remove(&self.id);
         }
+        swarm.cancel_unwanted();
     }
 }

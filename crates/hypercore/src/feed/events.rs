@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use super::swarm::PeerId;
 use crate::ForkProof;
 
 /// Something that happened to a log.
@@ -39,6 +40,13 @@ pub enum FeedEvent {
         length: u64,
         /// How many there are.
         newest: u64,
+    },
+    /// A peer sent data that does not verify. Nothing of it was stored.
+    Refused {
+        /// Which peer.
+        peer: PeerId,
+        /// The block that it was about.
+        index: u64,
     },
     /// A peer has the log open.
     PeerAdded,

@@ -59,7 +59,10 @@ impl Future for Get<'_> {
 impl Drop for Get<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.waiting {
-            self.feed.shared.swarm().demand.remove_get(self.index, id);
+            let mut swarm = self.feed.shared.swarm();
+            if swarm.demand.remove_get(self.index, id) {
+                swarm.cancel(self.index);
+            }
         }
     }
 }

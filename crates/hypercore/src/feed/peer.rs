@@ -281,7 +281,15 @@ impl Peer {
                     swarm.stored(core, index, value.len(), &mut woken);
                 }
                 (Ok(_), _) => swarm.unreserve(self.id, key),
-                (Err(_), _) => swarm.give_up(self.id, key, length),
+                (Err(error), _) => {
+                    swarm.give_up(self.id, key, length);
+                    if error.is_senders_fault() {
+                        let peer = self.id;
+                        swarm
+                            .subscribers
+                            .send(|| FeedEvent::Refused { peer, index }, &mut woken);
+                    }
+                }
             }
             // A copy that has stored much has flushed.
             swarm.announce_durable(core);
@@ -399,6 +407,14 @@ impl Peer {
                 .swarm()
                 .plan(core, self.id, limits, requests);
         }
+    }
+
+    /// The blocks that were asked for and that nobody waits for any longer. The remote may bring
+    /// them all the same.
+    pub fn poll_cancels(&self) -> Vec<u64> {
+        let mut swarm = self.feed.shared.swarm();
+        let supply = swarm.peers.get_mut(&self.id);
+        supply.map_or(Vec::new(), |supply| std::mem::take(&mut supply.cancels))
     }
 
     /// What the remote has to be told.

@@ -188,6 +188,8 @@ impl Planner<'_> {
     fn request_block(&mut self, block: u64, requests: &mut Vec<Request>) {
         self.reserved.insert(block, self.peer);
         self.demand.asked(block);
+        self.supply.cancelled.remove(&block);
+        self.supply.cancels.retain(|cancelled| *cancelled != block);
         self.request(Key::Block(block), 0, requests);
     }
 

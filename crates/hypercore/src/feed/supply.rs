@@ -31,6 +31,11 @@ pub(super) struct Supply {
     pub(super) unanswered: BTreeSet<u64>,
     /// Requests without an answer.
     pub(super) inflight: BTreeMap<Key, Inflight>,
+    /// Blocks that were asked for and then no longer wanted. A peer that knows no cancelling brings
+    /// them all the same, and they are taken in.
+    pub(super) cancelled: BTreeSet<u64>,
+    /// Those of them that the peer has to be told of.
+    pub(super) cancels: Vec<u64>,
     /// Whether the peer is so slow that its requests may be made to others.
     pub(super) stalled: bool,
     /// New blocks and lost blocks that the peer was not told of.
@@ -72,6 +77,8 @@ impl Supply {
             regions: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             inflight: BTreeMap::new(),
+            cancelled: BTreeSet::new(),
+            cancels: Vec::new(),
             stalled: false,
             announce: BlockSet::default(),
             retract: BlockSet::default(),
@@ -98,6 +105,22 @@ impl Supply {
         } else {
             0
         }
+    }
+
+    /// Takes back the request for a block.
+    pub(super) fn cancel(&mut self, block: u64) {
+        if self.inflight.remove(&Key::Block(block)).is_none() {
+            return;
+        }
+        if self.inflight.is_empty() {
+            self.stalled = false;
+        }
+        if self.cancelled.len() >= MAX_CANCELLED {
+            self.cancelled.clear();
+        }
+        self.cancelled.insert(block);
+        self.cancels.push(block);
+        self.doorbell.wake_by_ref();
     }
 
     /// Selections are to be walked through again for this peer.
@@ -128,6 +151,10 @@ impl Supply {
         self.budget.charge(0, entries);
     }
 }
+
+/// Most blocks that one peer may still bring after they were cancelled. Beyond it the oldest knowledge
+/// is dropped, and they count as not asked for.
+const MAX_CANCELLED: usize = 4096;
 
 impl Drop for Supply {
     fn drop(&mut self) {

@@ -193,8 +193,13 @@ impl Swarm {
         if let Some(inflight) = supply.inflight.remove(&key) {
             return Some(inflight);
         }
+        if let Key::Block(block) = key {
+            return supply.cancelled.remove(&block).then_some(Inflight {
+                byte_offset: 0,
+                released: true,
+            });
+        }
         // A seek is answered with another block than was named.
-        let Key::Hash(_) = key else { return None };
         let seek = supply
             .inflight
             .iter()
@@ -250,6 +255,26 @@ impl Swarm {
         {
             self.reserved.remove(&index);
             self.demand.unasked(index);
+        }
+    }
+
+    /// Somebody has gone who waited for a block: the request is taken back if nobody else does.
+    pub(super) fn cancel(&mut self, block: u64) {
+        if let Some(peer) = self.reserved.get(&block)
+            && !self.demand.wants(block)
+        {
+            if let Some(supply) = self.peers.get_mut(peer) {
+                supply.cancel(block);
+            }
+            self.reserved.remove(&block);
+        }
+    }
+
+    /// The same for every block that was asked for.
+    pub(super) fn cancel_unwanted(&mut self) {
+        let blocks: Vec<u64> = self.reserved.keys().copied().collect();
+        for block in blocks {
+            self.cancel(block);
         }
     }
 

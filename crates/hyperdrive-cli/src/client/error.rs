@@ -118,6 +118,12 @@ fn hint(error: &NodeError) -> Option<&'static str> {
         NodeError::NoSuchVersion { .. } => "leave out +VERSION for the newest one",
         NodeError::Drive(DriveError::NotFound { .. }) => "list the folder with `hyperdrive ls`",
         NodeError::Drive(DriveError::IsADirectory { .. }) => "list it with `hyperdrive ls`",
+        NodeError::Damaged(_)
+        | NodeError::Drive(
+            DriveError::Open(_) | DriveError::Read(_) | DriveError::Append(_) | DriveError::Trie(_),
+        ) if status(error) == Exit::Corrupt => {
+            "restore the storage from a copy, or give another place with --storage"
+        }
         _ => return None,
     })
 }

@@ -130,13 +130,16 @@ impl Export {
     /// Writes the drive into the folder, waiting for content that is not here for as long as it
     /// takes. `told` hears how far it is after each piece.
     ///
+    /// Files whose content is beyond what any connected peer knows of come last. If that is still
+    /// so by then, they are left out with a warning, since their entries may never come true.
+    ///
     /// Dropping the future leaves some files written, each of them whole.
     pub async fn run(mut self, mut told: impl FnMut(Progress)) -> Result<Exported, MirrorError> {
         for key in std::mem::take(&mut self.removals) {
             self.remove(&key);
         }
-        let mut ahead = ReadAhead::new(&self).await?;
-        let changes = std::mem::take(&mut self.changes);
+        let changes = self.possible_first().await?;
+        let mut ahead = ReadAhead::new(&self, &changes).await?;
         // Links last, so that no path leads through one while files are written.
         let (links, others): (Vec<String>, Vec<String>) = changes
             .into_iter()
@@ -147,6 +150,11 @@ impl Export {
                 self.folder.make_dir(key).map_err(DriveError::Io)
             } else {
                 ahead.advance(&stat);
+                if let Some(length) = ahead.end_before(&stat).await? {
+                    let reason = format!("no peer has its content, beyond block {length}");
+                    self.report.warnings.push(Warning::new(key, reason));
+                    continue;
+                }
                 self.write_file(key, &stat, &mut told).await
             };
             self.settle(key, done)?;
@@ -180,6 +188,22 @@ impl Export {
             .filter(|key| self.entries.contains_key(*key));
         self.report.written.paths.extend(kept.cloned());
         Ok(self.report)
+    }
+
+    /// The changes in order, but files beyond the known end of the content last.
+    async fn possible_first(&mut self) -> Result<Vec<String>, DriveError> {
+        let changes = std::mem::take(&mut self.changes);
+        let ends = |key: &String| run_of(&self.entries[key]).map_or(0, |run| run.end);
+        if changes.iter().all(|key| ends(key) == 0) {
+            return Ok(changes);
+        }
+        let content = self.drive.content().await?;
+        content.update().await?;
+        let length = content.length();
+        let (mut ordered, beyond): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|key| ends(key) <= length);
+        ordered.extend(beyond);
+        Ok(ordered)
     }
 
     async fn load(&mut self) -> Result<(), DriveError> {
@@ -400,13 +424,10 @@ struct ReadAhead {
 }
 
 impl ReadAhead {
-    async fn new(export: &Export) -> Result<Self, MirrorError> {
-        let runs: VecDeque<Range<u64>> = export
-            .changes
+    async fn new(export: &Export, changes: &[String]) -> Result<Self, DriveError> {
+        let runs: VecDeque<Range<u64>> = changes
             .iter()
-            .filter_map(|key| export.entries.get(key))
-            .filter(|stat| stat.is_file() && stat.blocks > 0)
-            .filter_map(|stat| Some(stat.offset..stat.offset.checked_add(stat.blocks)?))
+            .filter_map(|key| run_of(export.entries.get(key)?))
             .collect();
         let content = match runs.is_empty() {
             true => None,
@@ -417,6 +438,17 @@ impl ReadAhead {
             runs,
             asked: VecDeque::new(),
         })
+    }
+
+    /// Where the content ends, if that is before the end of a file and no peer knows of more.
+    async fn end_before(&self, stat: &Stat) -> Result<Option<u64>, DriveError> {
+        let (Some(content), Some(run)) = (&self.content, run_of(stat)) else {
+            return Ok(None);
+        };
+        if run.end <= content.length() || content.update().await? || content.peers() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(content.length()).filter(|length| *length < run.end))
     }
 
     /// The file of this entry is about to be read.
@@ -440,6 +472,13 @@ impl ReadAhead {
             self.asked.push_back((run, download));
         }
     }
+}
+
+/// The blocks of a file, if it has any and says so in possible numbers.
+fn run_of(stat: &Stat) -> Option<Range<u64>> {
+    let content = stat.is_file() && stat.blocks > 0;
+    let end = stat.offset.checked_add(stat.blocks)?;
+    content.then_some(stat.offset..end)
 }
 
 fn is_same(stat: &Stat, found: &Found) -> bool {

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
+use hypercore::Feed;
 
 use super::folder::open_for_reading;
 use super::scan::{FileState, Local, Scan, scan};
@@ -13,8 +14,8 @@ use crate::{Attributes, Batch, Drive, DriveError, FileType, Stat, path};
 /// A folder compared with a drive, and about to be written into it.
 ///
 /// A file counts as unchanged when size, time (to the millisecond) and permission bits are those of
-/// its entry; then it costs nothing. When only its time or its bits changed, its content is compared
-/// and, if equal, kept: a new entry refers to the old blocks.
+/// its entry, and the content log has its blocks; then it costs nothing. When only its time or its
+/// bits changed, its content is compared and, if equal, kept: a new entry refers to the old blocks.
 #[derive(Debug)]
 pub struct Import {
     drive: Drive,
@@ -97,7 +98,8 @@ impl Import {
         };
         import.report.warnings = std::mem::take(&mut import.scan.warnings);
         import.plan_removals();
-        import.plan_changes();
+        let content = import.drive.content().await?;
+        import.plan_changes(&content)?;
         Ok(import)
     }
 
@@ -159,7 +161,10 @@ impl Import {
         }
     }
 
-    fn plan_changes(&mut self) {
+    /// Finds what is new or has changed. What has not must be in the content log, or whoever reads
+    /// the drive would wait for it in vain; if the log is damaged, that is an error.
+    fn plan_changes(&mut self, content: &Feed) -> Result<(), DriveError> {
+        let mut last_kept = None;
         for (key, local) in &self.scan.entries {
             let old = self.remote.get(key);
             let changed = match local {
@@ -169,7 +174,14 @@ impl Import {
                 Local::Symlink { target } => {
                     old.is_none_or(|old| old.linkname.as_ref() != Some(target) || !old.is_symlink())
                 }
-                Local::File(state) => old.is_none_or(|old| !is_same(old, *state)),
+                Local::File(state) => match old.filter(|old| is_same(old, *state)) {
+                    Some(old) if has_content(old, content) => {
+                        let end = old.offset + old.blocks;
+                        last_kept = last_kept.max(end.checked_sub(1).filter(|_| old.blocks > 0));
+                        false
+                    }
+                    _ => true,
+                },
             };
             if !changed {
                 self.report.unchanged += u64::from(matches!(local, Local::File(_)));
@@ -185,6 +197,11 @@ impl Import {
             }
             self.changes.push(key.clone());
         }
+        // A file of the store that was cut short misses this block first.
+        if let Some(block) = last_kept {
+            content.get_local(block)?;
+        }
+        Ok(())
     }
 
     /// Why a path cannot be written without destroying what another writer put into the drive.
@@ -338,10 +355,7 @@ impl Import {
         let Some(content) = self.drive.content_now() else {
             return Ok(false);
         };
-        let Some(end) = old.offset.checked_add(old.blocks) else {
-            return Ok(false);
-        };
-        let mut same = content.has_range(old.offset..end);
+        let mut same = has_content(old, &content);
         if same {
             same = self.compare(key, old.size, file).await.unwrap_or(false);
         }
@@ -379,6 +393,12 @@ async fn entries(drive: &Drive) -> Result<BTreeMap<String, Stat>, DriveError> {
         }
     }
     Ok(entries)
+}
+
+/// Whether the blocks of a file's entry are in the content log.
+fn has_content(old: &Stat, content: &Feed) -> bool {
+    let end = old.offset.checked_add(old.blocks);
+    end.is_some_and(|end| content.has_range(old.offset..end))
 }
 
 fn is_same(old: &Stat, state: FileState) -> bool {

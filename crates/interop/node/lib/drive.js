@@ -4,6 +4,7 @@ const fs = require('fs')
 const path = require('path')
 const Corestore = require('corestore')
 const hyperdrive = require('hyperdrive')
+const { Stat } = require('hyperdrive-schemas')
 const { at, bytes, call, digest, hex, open, opened } = require('./common')
 
 const TYPES = { 0x4000: 'directory', 0x8000: 'file', 0xa000: 'symlink' }
@@ -91,6 +92,12 @@ module.exports = {
 
   async 'drive.symlink' (args) {
     await call(cb => at(args).symlink(args.target, args.path, cb))
+  },
+
+  // An entry as the caller wants it, possible or not.
+  async 'drive.entry' (args) {
+    const value = args.hex ? bytes(args.hex) : Stat.file(args.stat).encode()
+    await call(cb => at(args).db.put(args.path, value, cb))
   },
 
   async 'drive.unlink' (args) {

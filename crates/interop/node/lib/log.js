@@ -1,6 +1,7 @@
 'use strict'
 // One hypercore, in a directory of its own or in a store.
 const hypercore = require('hypercore')
+const Protocol = require('hypercore-protocol')
 const { at, bytes, call, digest, emit, hex, open, opened, pattern } = require('./common')
 
 const state = core => ({
@@ -83,6 +84,29 @@ module.exports = {
     const blocks = []
     for (let i = 0; i < core.length; i++) blocks.push(await call(cb => core.get(i, { wait: false }, cb)))
     return { digest: digest(Buffer.concat(blocks)), sizes: blocks.map(block => block.length) }
+  },
+
+  // A peer that serves one log as it is and lies about another, on one stream: it says to have
+  // `length` blocks of `key`, answers the first `lies` requests for them with bytes of its own, and
+  // the others never.
+  async 'log.liar' (args) {
+    const core = at(args)
+    const key = Buffer.from(args.key, 'hex')
+    const replicate = initiator => {
+      const stream = new Protocol(initiator, { live: true })
+      core.replicate(stream, { live: true })
+      let lies = args.lies
+      const channel = stream.open(key, {
+        onwant: () => channel.have({ start: 0, length: args.length }),
+        onrequest: ({ index, hash }) => {
+          if (lies-- <= 0) return
+          emit({ event: 'lie', index })
+          channel.data({ index, value: hash ? null : Buffer.from('forged'), nodes: [] })
+        }
+      })
+      return stream
+    }
+    open(args, { replicate })
   },
 
   // Messages of the extension come as events.

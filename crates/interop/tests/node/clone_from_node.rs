@@ -112,6 +112,30 @@ fn a_name_that_is_a_file_and_a_folder_loses_nothing_else() {
     assert_eq!(kept.ok().as_deref(), Some("/kept.txt"));
 }
 
+/// The first such file ended the clone after the whole timeout, and nothing else was written.
+#[test]
+fn content_that_nobody_has_is_left_out_and_named() {
+    let mut served = Served::new();
+    served.write("/kept.txt", "kept");
+    let beyond = json!({ "offset": 1000, "blocks": 5, "size": 10, "byteOffset": 0 });
+    let huge =
+        json!({ "offset": 0, "blocks": 1_u64 << 40, "size": (1_u64 << 53) - 1, "byteOffset": 0 });
+    for (path, stat) in [("a beyond", beyond), ("huge", huge)] {
+        served
+            .node
+            .ask("drive.entry", json!({ "path": path, "stat": stat }));
+    }
+    served.node.ask(
+        "drive.entry",
+        json!({ "path": "garbage", "hex": "ffffffff" }),
+    );
+    let ended = served.clone().expect(3);
+    for name in ["a beyond", "huge", "garbage"] {
+        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+    }
+    expect_only(&served, &["kept.txt"]);
+}
+
 #[test]
 fn a_version_in_the_link_is_the_drive_as_it_was() {
     let mut served = Served::new();

@@ -212,6 +212,38 @@ fn a_partial_copy_serves_what_it_has() {
     assert_eq!(block["hex"], hex::encode(&blocks[33]));
 }
 
+/// Node lies about one log: that costs neither another log nor the connection.
+#[test]
+fn fault_w8_node_lies_about_one_of_two_logs() {
+    for role in ROLES {
+        let network = Network::tokio();
+        let mut theirs = NodeLog::new();
+        let blocks = blocks(100, 0);
+        theirs.append(&blocks);
+        let (ours, lied_about) = (
+            reader(&theirs.key),
+            reader(&KeyPair::from_seed(&[6; 32]).public),
+        );
+        let key = hex::encode(lied_about.public_key().as_bytes());
+        theirs.node.ask(
+            "log.liar",
+            json!({ "as": "liar", "key": key, "length": 100, "lies": 5 }),
+        );
+        let both = FeedSet::from_iter([ours.clone(), lied_about.clone()]);
+        network.connect(role, &mut theirs.node, "liar", Arc::new(both));
+        let _all = lied_about.download(0..100);
+        for _ in 0..5 {
+            theirs.node.event("lie");
+        }
+        network
+            .wait("the honest log", ours.download(0..100))
+            .expect("the blocks arrive");
+        assert_eq!(lied_about.downloaded(0..100), 0);
+        // On the same connection still.
+        assert_eq!((ours.peers(), lied_about.peers()), (1, 1));
+    }
+}
+
 /// A log in a Node peer.
 struct NodeLog {
     _dir: TempDir,
