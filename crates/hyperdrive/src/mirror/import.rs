@@ -398,7 +398,7 @@ async fn entries(drive: &Drive) -> Result<BTreeMap<String, Stat>, DriveError> {
 /// Whether the blocks of a file's entry are in the content log.
 fn has_content(old: &Stat, content: &Feed) -> bool {
     let end = old.offset.checked_add(old.blocks);
-    end.is_some_and(|end| content.has_range(old.offset..end))
+    end.is_some_and(|end| end <= content.length() && content.has_range(old.offset..end))
 }
 
 fn is_same(old: &Stat, state: FileState) -> bool {
