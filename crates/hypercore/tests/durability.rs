@@ -321,6 +321,21 @@ fn an_answer_that_shows_a_new_length_waits_for_the_disk() {
     assert!(peer.answer(&request(2), &mut RemoteTree::new()).is_err());
 }
 
+/// A feed took a log for clean that had been written without one, and flushed nothing: what was
+/// appended before was never announced.
+#[test]
+fn what_was_appended_before_there_was_a_feed_is_flushed_through_it() {
+    let dir = FaultyDir::new();
+    let mut log = open(&dir, Durability::OnFlush);
+    log.append(block(0)).unwrap();
+    let feed = Feed::new(log);
+    assert!(feed.is_dirty() && feed.needs_flush());
+    feed.flush().unwrap();
+    assert_eq!(feed.durable_length(), 1);
+    let after = dir.crash(dir.log_len(), Keep::Nothing);
+    check_blocks(&open(&after, Durability::OnFlush), 1);
+}
+
 #[test]
 fn a_directory_without_a_journal_opens_as_before() {
     let dir = MemoryDir::new();

@@ -34,10 +34,11 @@ impl Shared {
             public_key: core.public_key(),
             discovery_key: core.discovery_key(),
             writable: core.is_writable(),
+            // What was written before there was a feed is flushed through it as well.
+            dirty: AtomicBool::new(core.is_unflushed()),
             core: RwLock::new(Some(core)),
             swarm: Mutex::default(),
             changed: Event::new(),
-            dirty: AtomicBool::new(false),
         }
     }
 

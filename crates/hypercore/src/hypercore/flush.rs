@@ -25,7 +25,7 @@ impl Hypercore {
     }
 
     /// Whether something was written that the next flush would make durable.
-    pub(super) fn is_unflushed(&self) -> bool {
+    pub(crate) fn is_unflushed(&self) -> bool {
         self.content_dirty || !self.bits.dirty().is_empty()
     }
 
