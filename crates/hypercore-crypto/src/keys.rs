@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 use crate::{DiscoveryKey, Hash, Signature, signable};
 
@@ -68,13 +68,18 @@ impl FromStr for PublicKey {
 }
 
 /// The secret half of a key pair, wiped from memory when dropped.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct SecretKey([u8; 64]);
+#[derive(Clone)]
+pub struct SecretKey {
+    bytes: Zeroizing<[u8; 64]>,
+    /// The same, ready to sign: to make it from the bytes costs as much as a signature. It wipes
+    /// itself.
+    signing: SigningKey,
+}
 
 impl SecretKey {
     /// The stored form: 32 bytes of seed, then the 32 bytes of the public key.
-    pub const fn as_bytes(&self) -> &[u8; 64] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8; 64] {
+        &self.bytes
     }
 }
 
@@ -99,7 +104,10 @@ impl KeyPair {
         let signing = SigningKey::from_bytes(seed);
         Self {
             public: PublicKey(signing.verifying_key().to_bytes()),
-            secret: SecretKey(signing.to_keypair_bytes()),
+            secret: SecretKey {
+                bytes: Zeroizing::new(signing.to_keypair_bytes()),
+                signing,
+            },
         }
     }
 
@@ -116,7 +124,10 @@ impl KeyPair {
         }
         Ok(Self {
             public,
-            secret: SecretKey(*bytes),
+            secret: SecretKey {
+                bytes: Zeroizing::new(*bytes),
+                signing,
+            },
         })
     }
 
@@ -127,11 +138,7 @@ impl KeyPair {
 
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> Signature {
-        let mut seed = [0; 32];
-        seed.copy_from_slice(&self.secret.0[..32]);
-        let signing = SigningKey::from_bytes(&seed);
-        seed.zeroize();
-        Signature::from_bytes(signing.sign(message).to_bytes())
+        Signature::from_bytes(self.secret.signing.sign(message).to_bytes())
     }
 }
 
