@@ -19,6 +19,8 @@ mod results;
 mod table;
 mod targets;
 
+use results::Results;
+
 /// What to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,6 +50,12 @@ pub(crate) struct Args {
     /// Size of the one large file to import and download, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     large: u32,
+    /// Keep the harness's raw results in this file; more runs add to it.
+    #[arg(long, value_name = "FILE")]
+    raw: Option<PathBuf>,
+    /// Measure nothing: print the table of raw results.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "raw"])]
+    results: Option<PathBuf>,
     /// Where to work; a directory of its own below the target directory without it.
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
@@ -55,6 +63,9 @@ pub(crate) struct Args {
 
 /// Compares, and prints tables. `false` when a side could not do what the other did.
 pub(crate) fn run(args: &Args) -> Result<bool> {
+    if let Some(file) = &args.results {
+        return Ok(show(&Results::read_file(file)?, args));
+    }
     if let Err(why) = node::prepare() {
         bail!("there is nothing to compare with: {why:#}");
     }
@@ -69,8 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     if all || !groups.is_empty() {
         build("benches")?;
         let results = harness::measure(args, &groups, &scratch)?;
-        println!("\n{}", table::Table::new(&results, args.every_metric));
-        whole = results.missing.is_empty();
+        whole = show(&results, args);
     }
     if all || !folders.is_empty() {
         build("hyperdrive-cli")?;
@@ -78,6 +88,12 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         println!("\n{report}");
     }
     Ok(whole)
+}
+
+/// Prints what the harness found. `false` when something is missing.
+fn show(results: &Results, args: &Args) -> bool {
+    println!("\n{}", table::Table::new(results, args.every_metric));
+    results.missing.is_empty()
 }
 
 /// Builds our side as it would be installed.

@@ -1,6 +1,5 @@
 //! Running the harness in `benches/node`, which leads both sides through the workloads in turn.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -12,7 +11,10 @@ use crate::run;
 /// Runs the groups of workloads that are named, or all.
 pub(super) fn measure(args: &Args, groups: &[&str], scratch: &Scratch) -> Result<Results> {
     let dir = harness_dir();
-    let raw = scratch.dir("results")?.join("raw.jsonl");
+    let raw = match &args.raw {
+        Some(file) => std::path::absolute(file)?,
+        None => scratch.dir("results")?.join("raw.jsonl"),
+    };
     let mut command = Command::new("node");
     command
         .arg(dir.join("drive.js"))
@@ -37,9 +39,9 @@ pub(super) fn measure(args: &Args, groups: &[&str], scratch: &Scratch) -> Result
     if !run::passes("compare with Node", &mut command)? {
         bail!("the harness failed; its words stand above");
     }
-    let text = fs::read_to_string(&raw)?;
-    if text.is_empty() {
+    let results = Results::read_file(&raw)?;
+    if results.is_empty() {
         bail!("there is no workload {}", groups.join(", "));
     }
-    Results::read(&text)
+    Ok(results)
 }

@@ -1,6 +1,8 @@
 //! What the harness writes, one JSON object a run, gathered by workload.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -28,6 +30,12 @@ pub(super) struct Case {
 pub(super) type Runs = BTreeMap<String, Vec<f64>>;
 
 impl Results {
+    pub(super) fn read_file(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        Self::read(&text)
+    }
+
     pub(super) fn read(lines: &str) -> Result<Self> {
         let mut results = Self::default();
         for line in lines.lines() {
@@ -36,6 +44,10 @@ impl Results {
             results.add(&run)?;
         }
         Ok(results)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cases.is_empty() && self.missing.is_empty()
     }
 
     fn add(&mut self, run: &Value) -> Result<()> {

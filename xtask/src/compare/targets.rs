@@ -31,14 +31,19 @@ pub(super) struct Goal {
     pub(super) target: Target,
 }
 
+/// The data that blocks are cut from lies in the memory of who appends them; it is not the log's.
+const POOL_MIB: f64 = 16.0;
+
 use Good::{High, Low};
 use Target::{AtMost, Times};
 
 /// What is shown of each workload, in this order.
 pub(super) const METRICS: &[Metric] = &[
     shown("w1", "blocks_per_s", High),
+    shown("w1", "cpu_us_per_block", Low),
     shown("w1", "seen_rss_mib", Low),
     shown("w2", "gets_per_s", High),
+    shown("w2", "cpu_us_per_get", Low),
     shown("w3-fetch", "mib_per_s", High),
     shown("w3-fetch", "both_cpu_s", Low),
     shown("w3-fetch", "proxy_overhead_pct", Low),
@@ -140,25 +145,25 @@ pub(super) const GOALS: &[Goal] = &[
         "w1",
         &["storage=disk", "batch=1"],
         "seen_rss_mib",
-        AtMost(16.1),
+        AtMost(POOL_MIB + 16.1),
     ),
     goal(
         "w1",
         &["storage=disk", "batch=1000", "block=64"],
         "seen_rss_mib",
-        AtMost(16.1),
+        AtMost(POOL_MIB + 16.1),
     ),
     goal(
         "w1",
         &["storage=disk", "batch=1000", "block=1024"],
         "seen_rss_mib",
-        AtMost(17.0),
+        AtMost(POOL_MIB + 17.0),
     ),
     goal(
         "w1",
         &["storage=disk", "batch=1000", "block=65536"],
         "seen_rss_mib",
-        AtMost(78.5),
+        AtMost(POOL_MIB + 78.5),
     ),
     goal("w2", &["concurrency=1"], "gets_per_s", Times(60.0)),
     goal("w2", &["concurrency=64"], "gets_per_s", Times(40.0)),
