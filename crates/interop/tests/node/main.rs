@@ -25,6 +25,7 @@ mod store_storage;
 mod swarm;
 mod swarm_node;
 mod trie_lookups;
+mod trie_mounts;
 mod trie_random;
 mod trie_rename;
 mod trie_storage;
