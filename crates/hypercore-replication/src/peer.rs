@@ -242,7 +242,7 @@ impl Peer {
                     refused: false,
                 })
             }
-            Ok(Received::Duplicate) => {
+            Ok(Received::Duplicate | Received::Declined) => {
                 self.answered(at, index, bytes);
                 Ok(Outcome::default())
             }

@@ -198,7 +198,7 @@ fn cleared_blocks_are_fetched_again() {
     world.settle();
     world.run(SOON, reader.download(0..50)).unwrap().unwrap();
     // And the writer gets back from the reader what it lost itself.
-    writer.clear(0..5).unwrap();
+    writer.clear_own(0..5).unwrap();
     world.settle();
     assert_eq!(world.run(SOON, writer.get(3)).unwrap().unwrap(), block(3));
 }

@@ -87,6 +87,9 @@ pub enum AppendError {
     /// again.
     #[error("an earlier write failed; open the log again")]
     Poisoned,
+    /// The [`Signer`](crate::Signer) failed, or its signature is not valid.
+    #[error("the log could not be signed")]
+    Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The log was closed.
     #[error("the log is closed")]
     Closed,

@@ -8,7 +8,7 @@ use std::task::{Poll, ready};
 use bytes::Bytes;
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 
-use crate::{AppendError, ForkProof, Hypercore, ReadError, Seek};
+use crate::{AppendError, Audit, ForkProof, Hypercore, ReadError, Repair, Seek};
 
 mod blocks;
 mod demand;
@@ -18,9 +18,12 @@ mod get;
 mod mailbox;
 mod peer;
 mod plan;
+mod read;
 mod shared;
 mod supply;
 mod swarm;
+mod typed;
+mod write;
 
 pub use download::Download;
 pub use events::{Events, FeedEvent};
@@ -30,9 +33,12 @@ pub use mailbox::{
 };
 pub use peer::{Answer, Changes, DataError, Peer, Received};
 pub use plan::{Request, RequestLimits};
+pub use read::{Blocks, ReadRange};
 pub use shared::AvailableHold;
 pub use supply::HintBudget;
 pub use swarm::{PeerId, Stats};
+pub use typed::{Codec, CodecError, Typed, Utf8, ValueError};
+pub use write::BlockWriter;
 
 use demand::{Seeking, Selected};
 use get::Get;
@@ -201,11 +207,26 @@ impl Feed {
 
     /// Frees the space of the blocks of a range. They are no longer stored here, and peers are
     /// told so; the length stays.
+    ///
+    /// Refused if the log is written here: see [`Hypercore::clear`].
     pub fn clear(&self, range: Range<u64>) -> Result<(), ReadError> {
+        self.clear_with(range, Hypercore::clear)
+    }
+
+    /// As [`clear`](Self::clear), also if the log is written here. Blocks that no peer has are lost.
+    pub fn clear_own(&self, range: Range<u64>) -> Result<(), ReadError> {
+        self.clear_with(range, Hypercore::clear_own)
+    }
+
+    fn clear_with(
+        &self,
+        range: Range<u64>,
+        clear: fn(&mut Hypercore, Range<u64>) -> io::Result<u64>,
+    ) -> Result<(), ReadError> {
         {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
-            core.clear(range.clone())?;
+            clear(core, range.clone())?;
             let mut swarm = self.shared.swarm();
             // Clearing flushes.
             swarm.announce_durable(core);
@@ -214,6 +235,41 @@ impl Feed {
         self.shared.set_dirty();
         self.shared.changed();
         Ok(())
+    }
+
+    /// Checks every stored block and node; see [`Hypercore::audit`]. Damaged blocks are fetched again
+    /// when somebody wants them, and peers are told that they are gone.
+    pub fn audit(&self) -> Result<Audit, ReadError> {
+        let audit = {
+            let mut core = self.shared.core_mut();
+            let core = core.as_mut().ok_or(ReadError::Closed)?;
+            let audit = core.audit()?;
+            let mut swarm = self.shared.swarm();
+            for block in &audit.damaged_blocks {
+                swarm.cleared(*block..block + 1);
+            }
+            audit
+        };
+        self.shared.set_dirty();
+        self.shared.changed();
+        Ok(audit)
+    }
+
+    /// Mends what an audit would find, as far as it can be; see [`Hypercore::repair`].
+    pub fn repair(&self) -> Result<Repair, ReadError> {
+        let repair = {
+            let mut core = self.shared.core_mut();
+            let core = core.as_mut().ok_or(ReadError::Closed)?;
+            let repair = core.repair()?;
+            let mut swarm = self.shared.swarm();
+            for block in &repair.lost_blocks {
+                swarm.cleared(*block..block + 1);
+            }
+            repair
+        };
+        self.shared.set_dirty();
+        self.shared.changed();
+        Ok(repair)
     }
 
     /// Flushes and closes the log for every holder of a handle. What waits fails with
@@ -244,6 +300,28 @@ impl Feed {
     /// future withdraws the request.
     pub async fn get(&self, index: u64) -> Result<Bytes, ReadError> {
         Get::new(self, index).await
+    }
+
+    /// The blocks of a range, waiting until all of them are here. Cancel-safe.
+    pub async fn get_range(&self, range: Range<u64>) -> Result<Vec<Bytes>, ReadError> {
+        loop {
+            self.download(range.clone()).await?;
+            let blocks = self.get_range_local(range.clone())?;
+            // One may have been cleared meanwhile.
+            if blocks.len() as u64 >= range.end.saturating_sub(range.start) {
+                return Ok(blocks);
+            }
+        }
+    }
+
+    /// The newest block, waiting for it to arrive; `None` if the log is empty as far as is known.
+    /// [`update`](Self::update) first to hear of a newer one. Cancel-safe.
+    pub async fn head(&self) -> Result<Option<Bytes>, ReadError> {
+        match self.length().checked_sub(1) {
+            Some(last) => self.get(last).await.map(Some),
+            None if self.is_closed() => Err(ReadError::Closed),
+            None => Ok(None),
+        }
     }
 
     /// The block, or `None` as soon as no peer is left that might have it. Cancel-safe.

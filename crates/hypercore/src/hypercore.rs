@@ -2,18 +2,19 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey, SecretKey, tree_hash};
+use hypercore_crypto::{DiscoveryKey, PublicKey, Signature, signable, tree_hash};
 use hypercore_storage::{Lock, StorageDir};
 
 use crate::bitfield::Bitfield;
 use crate::store::Store;
-use crate::{Durability, ForkProof, Node, OpenError, Options, rle};
+use crate::{AppendError, Durability, ForkProof, Node, OpenError, Options, Signer, rle};
 
 mod append;
 mod audit;
 mod clear;
 mod flush;
 mod fork;
+mod inspect;
 mod journal;
 mod keys;
 mod prove;
@@ -22,9 +23,11 @@ mod read;
 mod recover;
 mod repair;
 mod seek;
+mod static_log;
 mod verify;
 
 pub use seek::Seek;
+pub use static_log::StaticLog;
 
 /// A log in a directory: verified, synchronous, and open once.
 ///
@@ -36,7 +39,7 @@ pub struct Hypercore {
     store: Store,
     bits: Bitfield,
     key: PublicKey,
-    secret: Option<SecretKey>,
+    signer: Option<Arc<dyn Signer>>,
     /// The roots of the log at its length, left to right.
     roots: Vec<Node>,
     length: u64,
@@ -75,19 +78,24 @@ impl Hypercore {
     /// The directory holds the files `key`, `secret_key`, `tree`, `signatures`, `bitfield` and
     /// `data` as Node's hypercore 9 writes them.
     pub fn open(dir: Arc<dyn StorageDir>, options: Options) -> Result<Self, OpenError> {
-        let lock = if options.lock && !options.read_only {
-            Some(keys::lock(&*dir)?)
-        } else {
-            None
-        };
+        let lock = keys::prepare(&*dir, &options)?;
         let found = keys::find(&*dir, &options)?;
+        Self::open_with(dir, options, lock, &found)
+    }
+
+    fn open_with(
+        dir: Arc<dyn StorageDir>,
+        options: Options,
+        lock: Option<Lock>,
+        found: &keys::Keys,
+    ) -> Result<Self, OpenError> {
         let mut store = Store::open(&dir, options.read_only, options.cached_nodes)?;
         let bits = store.pages.load(options.max_length)?;
         let mut log = Self {
             store,
             bits,
             key: found.public,
-            secret: found.secret.clone(),
+            signer: found.signer(&options),
             roots: Vec::new(),
             length: 0,
             byte_length: 0,
@@ -113,7 +121,7 @@ impl Hypercore {
         if !log.options.read_only {
             log.replay()?;
         }
-        keys::store(&*log.dir, &log.options, &found)?;
+        keys::store(&*log.dir, &log.options, found)?;
         Ok(log)
     }
 
@@ -129,7 +137,12 @@ impl Hypercore {
 
     /// Whether blocks can be appended here.
     pub fn is_writable(&self) -> bool {
-        self.secret.is_some()
+        self.signer.is_some()
+    }
+
+    /// Whether the log has no author: its key is the hash of its roots, and it has no signatures.
+    pub fn is_static(&self) -> bool {
+        self.is_static
     }
 
     /// The number of blocks known to be in the log, stored here or not.
@@ -143,7 +156,7 @@ impl Hypercore {
     /// two. All blocks count in somebody else's log, whose blocks can be fetched again, and with
     /// [`Durability::Never`].
     pub fn durable_length(&self) -> u64 {
-        if self.secret.is_some() && self.options.durability != Durability::Never {
+        if self.signer.is_some() && self.options.durability != Durability::Never {
             self.durable
         } else {
             self.length
@@ -214,12 +227,17 @@ impl Hypercore {
         self.store.journal.discard()
     }
 
-    fn pair(&self) -> Option<KeyPair> {
-        let secret = self.secret.clone()?;
-        Some(KeyPair {
-            public: self.key,
-            secret,
-        })
+    /// Signs roots at a length, if the log is written here. A signature that nobody would believe is
+    /// an error.
+    fn sign(&self, roots: &[Node], length: u64) -> Result<Signature, AppendError> {
+        let signer = self.signer.as_ref().ok_or(AppendError::NotWritable)?;
+        let tree = hash_roots(roots);
+        let signature = signer.sign(&signable(&tree, length));
+        let signature = signature.map_err(AppendError::Signer)?;
+        if self.options.signer.is_some() && !self.key.verify_tree(&tree, length, &signature) {
+            return Err(AppendError::Signer("the signature is not valid".into()));
+        }
+        Ok(signature)
     }
 
     fn set_roots(&mut self, length: u64, roots: Vec<Node>) {

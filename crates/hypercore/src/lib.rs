@@ -29,21 +29,23 @@ mod index;
 mod options;
 mod proof;
 pub mod rle;
+mod signer;
 mod store;
 mod tree;
 
 pub use audit::{Audit, Repair};
 pub use error::{AppendError, OpenError, ReadError};
 pub use feed::{
-    Answer, AvailableHold, Changes, DataError, Download, Events, Feed, FeedEvent, HintBudget,
-    MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL,
-    MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId, Received, Request, RequestLimits,
-    Stats,
+    Answer, AvailableHold, BlockWriter, Blocks, Changes, Codec, CodecError, DataError, Download,
+    Events, Feed, FeedEvent, HintBudget, MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES,
+    MAX_MAILBOXES, MAX_WAITING_MAIL, MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId,
+    ReadRange, Received, Request, RequestLimits, Stats, Typed, Utf8, ValueError,
 };
 pub use fork::{ForkProof, ForkProofError, SignedTree};
-pub use hypercore::{Hypercore, Seek};
+pub use hypercore::{Hypercore, Seek, StaticLog};
 pub use index::{NodeIndex, Roots, roots};
 pub use options::{Durability, Options};
 pub use proof::{Proof, Put, PutError};
+pub use signer::Signer;
 pub use store::Node;
 pub use tree::RemoteTree;

@@ -1,4 +1,9 @@
+use std::fmt;
+use std::sync::Arc;
+
 use hypercore_crypto::{KeyPair, PublicKey};
+
+use crate::Signer;
 
 /// How a log is opened.
 ///
@@ -26,6 +31,9 @@ pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) journal_bytes: u64,
     pub(crate) confirm_length: bool,
+    pub(crate) overwrite: bool,
+    pub(crate) signer: Option<Arc<dyn Signer>>,
+    pub(crate) before_store: Option<BeforeStore>,
 }
 
 impl Default for Options {
@@ -45,6 +53,9 @@ impl Default for Options {
             durability: Durability::OnFlush,
             journal_bytes: JOURNAL_BYTES,
             confirm_length: false,
+            overwrite: false,
+            signer: None,
+            before_store: None,
         }
     }
 }
@@ -67,6 +78,34 @@ impl Options {
     pub fn key_pair(mut self, pair: KeyPair) -> Self {
         self.key = Some(pair.public);
         self.pair = Some(pair);
+        self
+    }
+
+    /// Who signs, in place of a key pair. Makes the log writable.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.key = Some(signer.public_key());
+        self.signer = Some(signer);
+        self
+    }
+
+    /// Removes the log that is in the directory first, whatever it is (default: no). What was signed
+    /// with the same key and seen by others must not be signed otherwise.
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Has `hook` look at each block of a peer's that was verified, with its index, before it is
+    /// stored. If it says no, the block is refused ([`PutError::Declined`](crate::PutError)). The log
+    /// is locked meanwhile: the hook must not use it.
+    #[must_use]
+    pub fn before_store(
+        mut self,
+        hook: impl Fn(u64, &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.before_store = Some(BeforeStore(Arc::new(hook)));
         self
     }
 
@@ -163,6 +202,16 @@ impl Options {
     pub fn journal_bytes(mut self, bytes: u64) -> Self {
         self.journal_bytes = bytes;
         self
+    }
+}
+
+/// A hook; see [`Options::before_store`].
+#[derive(Clone)]
+pub(crate) struct BeforeStore(pub(crate) Arc<dyn Fn(u64, &[u8]) -> bool + Send + Sync>);
+
+impl fmt::Debug for BeforeStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BeforeStore")
     }
 }
 

@@ -105,6 +105,12 @@ pub enum PutError {
         /// The node's place.
         node: NodeIndex,
     },
+    /// The hook did not want the block; see [`Options::before_store`](crate::Options::before_store).
+    #[error("block {index} was declined")]
+    Declined {
+        /// The block's index.
+        index: u64,
+    },
     /// The log is open for reading only.
     #[error("the log is open for reading only")]
     ReadOnly,
@@ -132,6 +138,7 @@ impl PutError {
             | Self::Unsigned
             | Self::Signature { .. } => true,
             Self::Conflict { .. }
+            | Self::Declined { .. }
             | Self::Frozen
             | Self::Damaged { .. }
             | Self::ReadOnly

@@ -260,7 +260,7 @@ fn peers_hear_of_a_block_only_when_it_is_durable() {
     feed.append(block(2)).unwrap();
     assert!(peer.poll_changes().have.is_empty());
     // Clearing flushes.
-    feed.clear(0..1).unwrap();
+    feed.clear_own(0..1).unwrap();
     assert_eq!(peer.poll_changes().have, vec![2..3]);
 }
 

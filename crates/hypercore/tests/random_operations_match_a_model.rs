@@ -116,7 +116,7 @@ impl Pair {
             Step::Clear(from, to) => {
                 let (from, to) = (place(from, self.length()), place(to, self.length()));
                 let range = from..to.max(from);
-                let cleared = self.log.clear(range.clone()).unwrap();
+                let cleared = self.log.clear_own(range.clone()).unwrap();
                 let inside = (0..).zip(&mut self.blocks);
                 let held = inside.filter(|(at, block)| range.contains(at) && block.is_some());
                 assert_eq!(cleared, held.map(|(_, block)| *block = None).count() as u64);

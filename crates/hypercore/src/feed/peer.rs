@@ -34,6 +34,9 @@ pub enum Received {
     Stored,
     /// The block was here already. Nothing was hashed.
     Duplicate,
+    /// It was verified, and the hook did not want it (`Options::before_store`). It is not asked of
+    /// this remote again.
+    Declined,
     /// It was not asked for. Nothing was hashed.
     Unsolicited {
         /// Whether the block is missing here.
@@ -314,6 +317,9 @@ impl Peer {
         };
         shared.set_dirty();
         shared.wake(woken);
+        if let Err(PutError::Declined { .. }) = result {
+            return Ok(Received::Declined);
+        }
         result.map_err(|error| match error {
             error if error.is_senders_fault() => DataError::Refused(error),
             error => DataError::Unusable(error),

@@ -2,7 +2,7 @@ use std::io;
 
 use hypercore_crypto::Signature;
 
-use crate::hypercore::{Hypercore, hash_roots};
+use crate::hypercore::Hypercore;
 use crate::tree::{Growth, grow};
 use crate::{AppendError, Durability, Node, NodeIndex};
 
@@ -18,9 +18,9 @@ impl Hypercore {
     /// everything is computed on a copy, and counts only once it is written.
     pub fn append_batch<B: AsRef<[u8]>>(&mut self, blocks: &[B]) -> Result<u64, AppendError> {
         let first = self.length;
-        let Some(pair) = self.pair() else {
+        if self.signer.is_none() {
             return Err(AppendError::NotWritable);
-        };
+        }
         if self.frozen {
             return Err(AppendError::Frozen);
         }
@@ -51,7 +51,7 @@ impl Hypercore {
         self.prepare_journal(&parts)?;
         let length = first + blocks.len() as u64;
         let Growth { mut nodes, roots } = grow(&self.roots, blocks.iter().map(AsRef::as_ref));
-        let signature = pair.sign_tree(&hash_roots(&roots), length);
+        let signature = self.sign(&roots, length)?;
 
         self.content_dirty = true;
         let written = self
@@ -96,7 +96,7 @@ impl Hypercore {
         Ok(())
     }
 
-    fn check_sizes<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<(), AppendError> {
+    pub(super) fn check_sizes<B: AsRef<[u8]>>(&self, blocks: &[B]) -> Result<(), AppendError> {
         let limit = self.options.max_block_bytes;
         let sizes = || blocks.iter().map(|block| block.as_ref().len());
         if let Some(size) = sizes().find(|size| *size > limit) {

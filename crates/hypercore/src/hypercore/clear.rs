@@ -11,7 +11,19 @@ impl Hypercore {
     ///
     /// The log is flushed first, so that no block counts as stored after its bytes are gone. Space is
     /// given back as far as the storage can.
+    ///
+    /// Refused with [`io::ErrorKind::PermissionDenied`] if the log is written here: what its author
+    /// clears may be nowhere else ([`clear_own`](Self::clear_own)).
     pub fn clear(&mut self, range: Range<u64>) -> io::Result<u64> {
+        if self.is_writable() {
+            let reason = "the log is written here: its blocks may be nowhere else";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+        }
+        self.clear_own(range)
+    }
+
+    /// As [`clear`](Self::clear), also if the log is written here. Blocks that no peer has are lost.
+    pub fn clear_own(&mut self, range: Range<u64>) -> io::Result<u64> {
         if self.options.read_only {
             return Err(io::ErrorKind::PermissionDenied.into());
         }

@@ -1,11 +1,12 @@
 //! The files `key` and `secret_key`.
 
 use std::io;
+use std::sync::Arc;
 
 use hypercore_crypto::{KeyPair, PublicKey, SecretKey};
 use hypercore_storage::{Lock, OpenMode, StorageDir};
 
-use crate::{OpenError, Options};
+use crate::{OpenError, Options, Signer};
 
 /// What is known about a log's keys.
 #[derive(Debug)]
@@ -16,9 +17,83 @@ pub(super) struct Keys {
     has_secret_file: bool,
 }
 
+impl Keys {
+    /// Those of a log that is named by its content later.
+    pub(super) fn unnamed() -> Self {
+        Self {
+            public: PublicKey::from_bytes([0; 32]),
+            secret: None,
+            has_key_file: true,
+            has_secret_file: true,
+        }
+    }
+
+    /// Who signs, if the log may be written.
+    pub(super) fn signer(&self, options: &Options) -> Option<Arc<dyn Signer>> {
+        let given = options.signer.clone().filter(|_| !options.read_only);
+        given.or_else(|| {
+            let secret = self.secret.clone()?;
+            let public = self.public;
+            Some(Arc::new(KeyPair { public, secret }))
+        })
+    }
+}
+
+/// Takes the lock, and removes what is there if it is to be written over. The file that is locked
+/// stays.
+pub(super) fn prepare(dir: &dyn StorageDir, options: &Options) -> Result<Option<Lock>, OpenError> {
+    if options.read_only {
+        return Ok(None);
+    }
+    let lock = options.lock.then(|| lock(dir)).transpose()?;
+    if options.overwrite {
+        remove(dir, FILES)?;
+        match dir.open(LOCKED, OpenMode::Existing) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => opened?.truncate(0)?,
+        }
+    }
+    Ok(lock)
+}
+
+/// Writes the file `key`.
+pub(super) fn store_public(dir: &dyn StorageDir, key: &PublicKey) -> io::Result<()> {
+    let file = dir.open("key", OpenMode::Create)?;
+    file.write(0, key.as_bytes())?;
+    file.sync()
+}
+
+/// Removes every file of a log.
+pub(super) fn remove_files(dir: &dyn StorageDir) -> io::Result<()> {
+    remove(dir, FILES)?;
+    remove(dir, &[LOCKED])
+}
+
+fn remove(dir: &dyn StorageDir, names: &[&str]) -> io::Result<()> {
+    for name in names {
+        match dir.remove(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    dir.sync()
+}
+
+/// The reference's files and ours, but for the one that is locked.
+const FILES: &[&str] = &[
+    "journal",
+    "fork",
+    "data",
+    "signatures",
+    "tree",
+    "secret_key",
+    "key",
+];
+const LOCKED: &str = "bitfield";
+
 /// Takes the log's own lock.
-pub(super) fn lock(dir: &dyn StorageDir) -> Result<Lock, OpenError> {
-    dir.lock("bitfield").map_err(|error| match error.kind() {
+fn lock(dir: &dyn StorageDir) -> Result<Lock, OpenError> {
+    dir.lock(LOCKED).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked,
         _ => OpenError::Storage(error),
     })
@@ -77,9 +152,7 @@ pub(super) fn store(dir: &dyn StorageDir, options: &Options, keys: &Keys) -> io:
         file.sync()?;
     }
     if !keys.has_key_file {
-        let file = dir.open("key", OpenMode::Create)?;
-        file.write(0, keys.public.as_bytes())?;
-        file.sync()?;
+        store_public(dir, &keys.public)?;
     }
     Ok(())
 }

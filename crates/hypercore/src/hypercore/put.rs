@@ -37,6 +37,12 @@ impl Hypercore {
             Err(error) => return Err(self.note(error)),
             Ok(verified) => verified,
         };
+        if let (Some(hook), Some(block)) = (&self.options.before_store, value)
+            && !self.has(index)
+            && !hook.0(index, block)
+        {
+            return Err(PutError::Declined { index });
+        }
         self.commit(index, value, verified)
     }
 
@@ -110,7 +116,7 @@ impl Hypercore {
             }
         }
         // An author must not forget that others have more than what is here.
-        let overtaken = put.grew && self.secret.is_some();
+        let overtaken = put.grew && self.signer.is_some();
         if overtaken || self.unflushed >= self.options.checkpoint_bytes {
             self.flush()?;
         }

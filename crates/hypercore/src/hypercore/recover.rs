@@ -98,7 +98,7 @@ impl Hypercore {
     /// The greatest length whose roots are all stored and signed; 0 if there is none. A writer's has to
     /// be claimed by the bits: beyond them every block must be there, which is looked at later.
     fn newest_signed(&mut self, claimed: u64) -> Result<(u64, Vec<Node>), OpenError> {
-        let furthest = match self.secret {
+        let furthest = match self.signer {
             Some(_) => claimed,
             None => claimed.max(self.store.signatures.capacity()),
         };
@@ -117,7 +117,7 @@ impl Hypercore {
         }
         // A writer's first blocks can have lost their signature and be signed again. A reader's copy
         // without any signature is worth nothing, and fetched anew.
-        if self.secret.is_some() && claimed > MAX_STEPS as u64 {
+        if self.signer.is_some() && claimed > MAX_STEPS as u64 {
             return Err(OpenError::Damaged);
         }
         Ok((0, Vec::new()))
@@ -177,10 +177,13 @@ impl Hypercore {
         } else {
             // The signature is lost. The very tree that was signed then is signed again.
             let known = all_here && damaged.is_empty() && length == claimed;
-            let (true, Some(pair)) = (known && !self.options.read_only, self.pair()) else {
+            if !known || self.options.read_only {
+                return Ok(false);
+            }
+            // Without the key, or while it cannot be used, the shorter log has to do.
+            let Ok(signature) = self.sign(&growth.roots, length) else {
                 return Ok(false);
             };
-            let signature = pair.sign_tree(&tree, length);
             self.store.signatures.put(length, &signature)?;
         }
         // Whoever wrote this may have ended before it was durable.

@@ -126,7 +126,7 @@ impl Recording {
 
     pub fn clear(&mut self, range: Range<u64>) {
         let began = self.dir.log_len();
-        self.log.clear(range.clone()).unwrap();
+        self.log.clear_own(range.clone()).unwrap();
         self.note(began, What::Cleared(range));
         self.note(began, What::Flushed);
     }

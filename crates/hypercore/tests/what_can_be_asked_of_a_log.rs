@@ -1,0 +1,68 @@
+//! Signatures, roots and leaves of a log, for those who check it by themselves.
+
+mod common;
+
+use common::{block, make_log, pair, reader};
+use hypercore::{RemoteTree, roots};
+use hypercore_crypto::{Signature, leaf_hash, tree_hash};
+use hypercore_storage::MemoryDir;
+
+#[test]
+fn signatures_cover_the_roots_of_their_length() {
+    let log = make_log(&MemoryDir::new(), "single", 5);
+    for index in 0..5 {
+        let (length, signature) = log.signature(index).unwrap().unwrap();
+        assert_eq!(length, index + 1);
+        let found = log.roots_at(length).unwrap().unwrap();
+        assert!(found.iter().map(|node| node.index).eq(roots(length)));
+        let tree = tree_hash(found.iter().map(|n| (n.hash, n.index.get(), n.size)));
+        assert!(pair().public.verify_tree(&tree, length, &signature));
+        assert!(log.verify_signature(length, &signature).unwrap());
+        assert!(!log.verify_signature(length - 1, &signature).unwrap());
+    }
+    assert_eq!(log.signature(5).unwrap(), None);
+    assert_eq!(log.signature(u64::MAX).unwrap(), None);
+    assert_eq!(log.roots_at(6).unwrap(), None);
+    assert_eq!(log.roots_at(0).unwrap(), Some(Vec::new()));
+    assert!(
+        !log.verify_signature(5, &Signature::from_bytes([1; 64]))
+            .unwrap()
+    );
+}
+
+#[test]
+fn a_batch_has_one_signature_at_its_end() {
+    let log = make_log(&MemoryDir::new(), "batch", 5);
+    let last = log.signature(4).unwrap();
+    assert_eq!(last.unwrap().0, 5);
+    assert_eq!(log.signature(0).unwrap(), last);
+}
+
+#[test]
+fn leaves_are_the_hashes_of_their_blocks() {
+    let log = make_log(&MemoryDir::new(), "single", 3);
+    for index in 0..3 {
+        let leaf = log.leaf(index).unwrap().unwrap();
+        assert_eq!(leaf.hash, leaf_hash(&block(index)));
+        assert_eq!(leaf.size, block(index).len() as u64);
+    }
+    assert_eq!(log.leaf(3).unwrap(), None);
+    assert_eq!(log.head().unwrap().unwrap(), block(2));
+}
+
+#[test]
+fn a_copy_answers_as_far_as_it_holds_nodes() {
+    let log = make_log(&MemoryDir::new(), "single", 8);
+    let mut copy = reader(&MemoryDir::new());
+    assert_eq!(copy.head().unwrap(), None);
+    let proof = log
+        .proof(6, 0, false, &mut RemoteTree::new())
+        .unwrap()
+        .unwrap();
+    copy.put(6, Some(&block(6)), proof).unwrap();
+    assert!(copy.leaf(6).unwrap().is_some());
+    assert!(copy.leaf(0).unwrap().is_none());
+    assert_eq!(copy.roots_at(8).unwrap(), log.roots_at(8).unwrap());
+    assert_eq!(copy.roots_at(5).unwrap(), None);
+    assert_eq!(copy.signature(6).unwrap(), log.signature(7).unwrap());
+}
