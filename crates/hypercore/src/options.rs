@@ -207,7 +207,9 @@ impl Options {
 
 /// A hook; see [`Options::before_store`].
 #[derive(Clone)]
-pub(crate) struct BeforeStore(pub(crate) Arc<dyn Fn(u64, &[u8]) -> bool + Send + Sync>);
+pub(crate) struct BeforeStore(pub(crate) Arc<Hook>);
+
+type Hook = dyn Fn(u64, &[u8]) -> bool + Send + Sync;
 
 impl fmt::Debug for BeforeStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

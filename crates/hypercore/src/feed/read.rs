@@ -86,7 +86,7 @@ pub struct Blocks {
     end: Option<u64>,
     live: bool,
     ended: bool,
-    get: Option<Pin<Box<dyn Future<Output = Result<Bytes, ReadError>> + Send>>>,
+    get: Option<Pin<Box<GetBlock>>>,
     /// What is fetched ahead, and where that ends.
     ahead: Option<(Download, u64)>,
 }
@@ -164,6 +164,8 @@ impl Stream for Blocks {
         Poll::Ready(Some(block))
     }
 }
+
+type GetBlock = dyn Future<Output = Result<Bytes, ReadError>> + Send;
 
 /// How many blocks are asked for ahead.
 const AHEAD: u64 = 64;
