@@ -37,7 +37,7 @@ pub use read::{Blocks, ReadRange};
 pub use shared::AvailableHold;
 pub use supply::HintBudget;
 pub use swarm::{PeerId, Stats};
-pub use typed::{Codec, CodecError, Typed, Utf8, ValueError};
+pub use typed::{Codec, CodecError, Typed, Utf8, ValueError, Values};
 pub use write::BlockWriter;
 
 use demand::{Seeking, Selected};
@@ -440,6 +440,25 @@ impl Feed {
         byte_offset: u64,
         blocks: Range<u64>,
     ) -> Result<Option<(u64, u64)>, ReadError> {
+        self.seek_in(byte_offset, blocks, false).await
+    }
+
+    /// As [`seek`](Self::seek), but `None` also as soon as no peer is left that might know.
+    /// Cancel-safe.
+    pub async fn seek_available(
+        &self,
+        byte_offset: u64,
+        blocks: Range<u64>,
+    ) -> Result<Option<(u64, u64)>, ReadError> {
+        self.seek_in(byte_offset, blocks, true).await
+    }
+
+    async fn seek_in(
+        &self,
+        byte_offset: u64,
+        blocks: Range<u64>,
+        if_available: bool,
+    ) -> Result<Option<(u64, u64)>, ReadError> {
         let mut wish = None;
         loop {
             let changed = self.shared.listen();
@@ -459,7 +478,11 @@ impl Feed {
                 }
                 Seek::Found { block, .. } => {
                     // A peer may have lied about its size; the block itself cannot.
-                    self.get(block).await?;
+                    if !if_available {
+                        self.get(block).await?;
+                    } else if self.get_available(block).await?.is_none() {
+                        return Ok(None);
+                    }
                     continue;
                 }
                 Seek::BeyondEnd => return Ok(None),
@@ -469,6 +492,12 @@ impl Feed {
             };
             if candidates.is_empty() {
                 return Ok(None);
+            }
+            if if_available {
+                let swarm = self.shared.swarm();
+                if !swarm.is_unanswered() && !swarm.is_offered_in(&candidates) {
+                    return Ok(None);
+                }
             }
             drop(wish.take());
             wish = Some(self.shared.want_seek(Seeking {

@@ -39,7 +39,7 @@ pub use feed::{
     Answer, AvailableHold, BlockWriter, Blocks, Changes, Codec, CodecError, DataError, Download,
     Events, Feed, FeedEvent, HintBudget, MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES,
     MAX_MAILBOXES, MAX_WAITING_MAIL, MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId,
-    ReadRange, Received, Request, RequestLimits, Stats, Typed, Utf8, ValueError,
+    ReadRange, Received, Request, RequestLimits, Stats, Typed, Utf8, ValueError, Values,
 };
 pub use fork::{ForkProof, ForkProofError, SignedTree};
 pub use hypercore::{Hypercore, Seek, StaticLog};

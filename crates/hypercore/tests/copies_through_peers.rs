@@ -191,6 +191,31 @@ fn a_byte_is_found_while_replicating_and_waited_for() {
 }
 
 #[test]
+fn a_byte_that_nobody_can_find_is_not_waited_for() {
+    let blocks = ["hi"; 16];
+    let (feed, clone, other) = (author(&blocks), copy(), copy());
+    let mut link = Link::new(&feed, &clone);
+    run(&mut [&mut link], clone.update()).unwrap().unwrap();
+    let found = run(&mut [&mut link], clone.seek_available(9, 0..u64::MAX));
+    assert_eq!(found.unwrap().unwrap(), Some((4, 1)));
+    drop(link);
+    // Nobody is there any more, and then somebody who does not know either.
+    for _ in 0..2 {
+        let found = run(&mut [], clone.seek_available(27, 0..u64::MAX));
+        assert_eq!(found.unwrap().unwrap(), None);
+        let mut link = Link::new(&other, &clone);
+        let found = run(&mut [&mut link], clone.seek_available(27, 0..u64::MAX));
+        assert_eq!(found.unwrap().unwrap(), None);
+    }
+    // Of two peers one knows.
+    let (mut first, mut second) = (Link::new(&other, &clone), Link::new(&feed, &clone));
+    let links = &mut [&mut first, &mut second];
+    let _much = clone.download(0..u64::MAX);
+    let found = run(links, clone.seek_available(27, 0..u64::MAX));
+    assert_eq!(found.unwrap().unwrap(), Some((13, 1)));
+}
+
+#[test]
 fn blocks_that_are_cleared_or_not_wanted_any_more_do_no_harm() {
     let (feed, clone) = (author(&LETTERS), copy());
     let mut link = Link::new(&feed, &clone);

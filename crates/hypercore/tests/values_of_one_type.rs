@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use futures_lite::future;
-use hypercore::{Codec, CodecError, Feed, Hypercore, Options, Utf8, ValueError};
+use futures_lite::{StreamExt, future};
+use hypercore::{Codec, CodecError, Feed, Hypercore, Options, ReadRange, Utf8, ValueError};
 use hypercore_crypto::KeyPair;
 use hypercore_storage::MemoryDir;
 
@@ -67,4 +67,19 @@ fn a_block_that_is_no_value_is_an_error() {
         feed.typed(Digit).get_local(0),
         Err(ValueError::Codec(_))
     ));
+}
+
+#[test]
+fn a_stream_of_blocks_is_a_stream_of_values() {
+    let digits = feed().typed(Digit);
+    digits.append_batch(&[1, 2]).unwrap();
+    digits.feed().append("x").unwrap();
+    digits.append(&3).unwrap();
+    let found: Vec<Option<u8>> = future::block_on(
+        digits
+            .read(ReadRange::new().start(1))
+            .map(Result::ok)
+            .collect(),
+    );
+    assert_eq!(found, [Some(2), None, Some(3)]);
 }

@@ -122,6 +122,15 @@ impl Swarm {
             .any(|supply| supply.offers(block) || supply.inflight.contains_key(&Key::Block(block)))
     }
 
+    /// Whether some peer would send a block of a range.
+    pub(super) fn is_offered_in(&self, range: &Range<u64>) -> bool {
+        let offers = |supply: &Supply| supply.blocks.next(range.start);
+        self.peers
+            .values()
+            .filter(|supply| supply.open && supply.uploading)
+            .any(|supply| offers(supply).is_some_and(|block| block < range.end))
+    }
+
     pub(super) fn is_reserved(&self, block: u64) -> bool {
         self.reserved.contains_key(&block)
     }

@@ -1,6 +1,10 @@
 use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use super::Feed;
+use futures_core::Stream;
+
+use super::{Blocks, Feed, ReadRange};
 use crate::{AppendError, ReadError};
 
 /// How values of one type are written as blocks.
@@ -87,8 +91,33 @@ impl<C: Codec> Typed<C> {
         block.map(|block| self.decode(&block)).transpose()
     }
 
+    /// The values of a range of blocks, as they arrive; see [`Feed::read`]. A block that is no value is
+    /// an error, after which the stream goes on.
+    pub fn read(&self, range: ReadRange) -> Values<'_, C> {
+        Values {
+            blocks: self.feed.read(range),
+            typed: self,
+        }
+    }
+
     fn decode(&self, block: &[u8]) -> Result<C::Value, ValueError> {
         self.codec.decode(block).map_err(ValueError::Codec)
+    }
+}
+
+/// The values of a range of blocks, as a [`Stream`]. Made by [`Typed::read`].
+#[derive(Debug)]
+pub struct Values<'a, C> {
+    blocks: Blocks,
+    typed: &'a Typed<C>,
+}
+
+impl<C: Codec> Stream for Values<'_, C> {
+    type Item = Result<C::Value, ValueError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let block = ready!(Pin::new(&mut self.blocks).poll_next(cx));
+        Poll::Ready(block.map(|block| self.typed.decode(&block?)))
     }
 }
 

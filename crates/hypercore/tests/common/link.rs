@@ -108,10 +108,11 @@ pub fn run<T>(links: &mut [&mut Link], future: impl Future<Output = T>) -> Optio
         if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
             return Some(done);
         }
-        if !links
-            .iter_mut()
-            .fold(false, |moved, link| link.step() || moved)
-        {
+        let mut moved = false;
+        for link in links.iter_mut() {
+            moved |= link.step();
+        }
+        if !moved {
             return match future.as_mut().poll(&mut cx) {
                 Poll::Ready(done) => Some(done),
                 Poll::Pending => None,
