@@ -33,6 +33,10 @@ fn copy() -> Feed {
 
 const LETTERS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
+fn letter(index: u64) -> &'static str {
+    LETTERS[usize::try_from(index).unwrap()]
+}
+
 #[test]
 fn a_copy_is_made_and_made_again_when_the_log_grew() {
     let (feed, clone) = (author(&LETTERS[..5]), copy());
@@ -44,7 +48,7 @@ fn a_copy_is_made_and_made_again_when_the_log_grew() {
             .unwrap();
         assert_eq!(
             clone.get_range_local(0..length).unwrap(),
-            LETTERS[..length as usize]
+            LETTERS[..usize::try_from(length).unwrap()]
         );
         drop(link);
         if length == 5 {
@@ -71,7 +75,7 @@ fn blocks_pass_through_a_copy_that_reads_sparsely() {
         let links = &mut [&mut first, &mut second];
         run(links, middle.get(index)).unwrap().unwrap();
         let block = run(links, end.get(index)).unwrap().unwrap();
-        assert_eq!(block, LETTERS[index as usize]);
+        assert_eq!(block, letter(index));
     }
     assert_eq!(middle.downloaded(0..8), 3);
     assert_eq!(end.downloaded(0..8), 3);
@@ -88,12 +92,9 @@ fn a_static_log_passes_through_a_copy() {
     for index in [1, 6] {
         assert_eq!(
             run(links, middle.get(index)).unwrap().unwrap(),
-            LETTERS[index as usize]
+            letter(index)
         );
-        assert_eq!(
-            run(links, end.get(index)).unwrap().unwrap(),
-            LETTERS[index as usize]
-        );
+        assert_eq!(run(links, end.get(index)).unwrap().unwrap(), letter(index));
     }
 }
 
