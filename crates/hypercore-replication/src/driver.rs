@@ -52,6 +52,7 @@ pub async fn replicate(
         source: &*source,
         finds: FuturesUnordered::new(),
         offers: VecDeque::new(),
+        authentication: None,
         output: VecDeque::new(),
         input: vec![0; READ_BYTES],
         timer: None,
@@ -89,6 +90,8 @@ struct Driver<'a, S> {
     source: &'a dyn FeedSource,
     finds: FuturesUnordered<BoxFuture<'a, (DiscoveryKey, Option<Feed>)>>,
     offers: VecDeque<DiscoveryKey>,
+    /// While it is being decided whether to go on with the remote.
+    authentication: Option<BoxFuture<'a, bool>>,
     output: VecDeque<Bytes>,
     input: Vec<u8>,
     timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
@@ -103,6 +106,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
             let mut progress = self.poll_feeds(cx);
             progress |= self.poll_changes(cx)?;
             progress |= self.poll_finds(cx);
+            if let Some(authentication) = &mut self.authentication {
+                match authentication.as_mut().poll(cx) {
+                    Poll::Ready(true) => self.authentication = None,
+                    Poll::Ready(false) => return Poll::Ready(Err(ReplicationError::Refused)),
+                    Poll::Pending if progress || self.poll_timer(cx)? => continue,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
             progress |= self.poll_write(cx)?;
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -145,8 +156,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
     fn poll_finds(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
         while let Some(event) = self.replicator.poll_event() {
-            if let ReplicatorEvent::Offered(key) = event {
-                self.offers.push_back(key);
+            match event {
+                ReplicatorEvent::Offered(key) => self.offers.push_back(key),
+                ReplicatorEvent::Connected { remote_public_key } => {
+                    self.authentication = Some(self.source.authenticate(remote_public_key));
+                }
+                _ => {}
             }
         }
         loop {

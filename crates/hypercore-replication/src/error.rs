@@ -15,6 +15,9 @@ pub enum ReplicationError {
         /// How many times.
         faults: u32,
     },
+    /// [`FeedSource::authenticate`](crate::FeedSource::authenticate) turned the remote away.
+    #[error("the peer was refused")]
+    Refused,
     /// The stream failed.
     #[error("the stream failed")]
     Io(#[from] io::Error),

@@ -16,6 +16,14 @@ pub trait FeedSource: Send + Sync {
     /// The logs that a connection offers by itself: every one that is open now, then each one that
     /// is opened later.
     fn opened(&self) -> BoxStream<'static, Feed>;
+
+    /// Whether to go on with a remote, by its static key; everybody is welcome unless this says
+    /// otherwise. Asked once for each connection, when the handshake has proved the key. Until there is
+    /// an answer nothing more is read or written: a remote that was dialled does not learn who we are,
+    /// and none learns which logs are here.
+    fn authenticate(&self, _remote_public_key: [u8; 32]) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(true))
+    }
 }
 
 /// A set of logs that grows, as a [`FeedSource`]. Clones share it.

@@ -33,7 +33,7 @@ const MAX_QUEUEING: Duration = Duration::from_millis(10);
 impl Window {
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            requests: 2 * MIN_REQUESTS,
+            requests: MIN_REQUESTS,
             max_bytes,
             block_bytes: 0,
             fastest: None,

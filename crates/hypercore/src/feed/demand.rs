@@ -364,6 +364,18 @@ impl Demand {
 }
 
 impl Selection {
+    /// A wish for a range, in any order.
+    #[cfg(test)]
+    pub(super) fn of(range: Range<u64>) -> Self {
+        Self {
+            first: range.start,
+            blocks: Selected::Range(range),
+            linear: false,
+            done: false,
+            waker: None,
+        }
+    }
+
     /// The first block that is missing, if the selection is not complete.
     fn first_block(&self) -> Option<u64> {
         match &self.blocks {

@@ -33,9 +33,10 @@ pub struct RequestLimits {
 /// Most peers that are asked to prove a longer length at once.
 const MAX_UPDATES: usize = 3;
 
-/// Places of a range that are downloaded side by side. Neighbours share most of their proof, and
-/// two that are asked for at once bring it twice; the farther apart the fewer nodes travel.
-const LANES: u64 = 1024;
+/// Places of a range that are downloaded side by side: more than there are requests under way at once.
+/// Neighbours share most of their proof, and two that are asked for at once bring it twice. Places are
+/// whole subtrees of the log's tree, visited such that each lies as far as can be from those before it.
+const LANES: u64 = 2048;
 
 pub(super) struct Planner<'a> {
     pub(super) core: &'a Hypercore,
@@ -282,16 +283,63 @@ impl Cursor {
             Selected::List(list) => (selection.first, list.len() as u64),
         };
         let ordered = selection.linear || matches!(selection.blocks, Selected::List(_));
-        let step = if ordered {
-            u64::MAX
-        } else {
-            end.saturating_sub(start).div_ceil(LANES).max(1)
-        };
-        let mut from = start;
-        while from < end {
-            let to = from.saturating_add(step).min(end);
-            self.lanes.push(from..to);
-            from = to;
+        if ordered {
+            self.lanes.extend((start < end).then_some(start..end));
+            return;
+        }
+        let step = end
+            .saturating_sub(start)
+            .div_ceil(LANES)
+            .checked_next_power_of_two()
+            .unwrap_or(1 << 63);
+        let first = start / step;
+        for place in spread(end.div_ceil(step).saturating_sub(first)) {
+            let from = (first + place) * step;
+            self.lanes
+                .push(from.max(start)..from.saturating_add(step).min(end));
+        }
+    }
+}
+
+/// The numbers below `count`, each far from those before it: in the order of their reversed bits.
+fn spread(count: u64) -> impl Iterator<Item = u64> {
+    let all = count.next_power_of_two();
+    let unused = u64::BITS - all.trailing_zeros();
+    (0..all)
+        .map(move |number| number.reverse_bits().checked_shr(unused).unwrap_or(0))
+        .filter(move |number| *number < count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_spread() {
+        assert_eq!(spread(0).next(), None);
+        assert_eq!(spread(1).collect::<Vec<_>>(), [0]);
+        assert_eq!(spread(8).collect::<Vec<_>>(), [0, 4, 2, 6, 1, 5, 3, 7]);
+        assert_eq!(spread(5).collect::<Vec<_>>(), [0, 4, 2, 1, 3]);
+        for count in [2, 3, 100, 2047, 2048, 2049] {
+            let mut all: Vec<u64> = spread(count).collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..count));
+        }
+    }
+
+    #[test]
+    fn a_range_is_walked_through_once_wherever_it_begins() {
+        for range in [0..1, 5..6, 3..2050, 7..10_000, 1..4097, 0..2048] {
+            let selection = Selection::of(range.clone());
+            let mut cursor = Cursor::default();
+            let mut picked = Vec::new();
+            while let Some(block) = cursor.pick(&selection, u64::MAX, |from, end| {
+                (from < end).then_some(from)
+            }) {
+                picked.push(block);
+            }
+            picked.sort_unstable();
+            assert!(picked.into_iter().eq(range.clone()), "{range:?}");
         }
     }
 }
