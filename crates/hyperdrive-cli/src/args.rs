@@ -8,6 +8,10 @@ use hyperdrive_url::Link;
 use crate::exit::Exit;
 use crate::range::ByteRange;
 
+mod change;
+
+pub(crate) use change::{Create, Diff, Json, Ln, Log, Mkdir, Mv, Put, Revert, Rm, Tag, TagAction};
+
 /// Share a folder with one key, and read it from anywhere.
 ///
 /// A drive is a folder that its author signs and that anyone who knows its link can read, verify
@@ -65,6 +69,16 @@ pub(crate) enum Command {
     Stat(Stat),
     Seed(Seed),
     Info(Info),
+    Create(Create),
+    Put(Put),
+    Rm(Rm),
+    Mkdir(Mkdir),
+    Mv(Mv),
+    Ln(Ln),
+    Diff(Diff),
+    Log(Log),
+    Tag(Tag),
+    Revert(Revert),
 }
 
 /// Share a folder, and keep serving it

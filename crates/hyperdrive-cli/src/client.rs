@@ -3,6 +3,7 @@
 //! It runs a [`Node`] in this process. The commands know nothing of that, so that a later client can
 //! speak to a running daemon instead.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
@@ -17,10 +18,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::{Amounts, Progress};
 
+mod editor;
 mod error;
 mod values;
 
-pub(crate) use values::{CoreStats, DriveInfo, Entry, Stat};
+pub(crate) use editor::Editor;
+pub(crate) use values::{Change, CoreStats, DriveInfo, Entry, Stat};
 
 /// A node to work with.
 pub(crate) struct Client {
@@ -207,6 +210,26 @@ impl Session {
         Ok(Bytes(self.session.read(path, range).await?))
     }
 
+    /// The version looked at.
+    pub(crate) fn version(&self) -> u64 {
+        self.session.version()
+    }
+
+    /// The names of versions.
+    pub(crate) async fn tags(&self) -> Result<BTreeMap<String, u64>, Failure> {
+        Ok(self.session.tags().await?)
+    }
+
+    /// What differs at and below a path between an older version and the one looked at.
+    pub(crate) fn diff(&self, since: u64, path: &str) -> Differences<'_> {
+        Differences(self.session.diff(since, path))
+    }
+
+    /// What happened at and below a path, the newest change first.
+    pub(crate) fn history(&self, path: &str) -> History<'_> {
+        History(self.session.history(path))
+    }
+
     /// What is known of the drive.
     pub(crate) async fn info(&self) -> Result<DriveInfo, Failure> {
         Ok(self.session.info().await?.into())
@@ -244,6 +267,43 @@ impl Bytes<'_> {
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
         Ok(self.0.next().await?)
+    }
+}
+
+/// What differs between two versions.
+pub(crate) struct Differences<'s>(hyperdrive_daemon::Differences<'s>);
+
+impl Differences<'_> {
+    /// The next change, or what is wrong with an entry; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Result<Change, String>>, Failure> {
+        told(self.0.next().await, Change::from)
+    }
+}
+
+/// What happened at a path.
+pub(crate) struct History<'s>(hyperdrive_daemon::Log<'s>);
+
+impl History<'_> {
+    /// The next change and the version that it made, or what is wrong with an entry; `None` at the
+    /// end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Result<(u64, Change), String>>, Failure> {
+        told(self.0.next().await, |(version, change)| {
+            (version, Change::from(change))
+        })
+    }
+}
+
+/// What a list of changes gave: damaged entries are told, and the list goes on.
+fn told<T, U>(
+    next: Result<Option<T>, NodeError>,
+    convert: impl FnOnce(T) -> U,
+) -> Result<Option<Result<U, String>>, Failure> {
+    match next {
+        Ok(next) => Ok(next.map(|next| Ok(convert(next)))),
+        Err(error @ NodeError::Drive(DriveError::BadEntry { .. })) => {
+            Ok(Some(Err(error.to_string())))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

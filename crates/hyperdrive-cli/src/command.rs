@@ -1,12 +1,17 @@
 //! The commands, a file each. They know the arguments and the client, and nothing below it.
 
 mod cat;
+mod change;
 mod clone;
+mod create;
+mod diff;
 mod info;
+mod log;
 mod ls;
 mod seed;
 mod share;
 mod stat;
+mod tag;
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
@@ -24,5 +29,15 @@ pub(crate) async fn run(cli: Cli, signals: Signals) -> Result<Exit, Failure> {
         Command::Stat(args) => stat::run(args, global, signals).await,
         Command::Seed(args) => seed::run(args, global, signals).await,
         Command::Info(args) => info::run(args, global, signals).await,
+        Command::Create(args) => create::run(args, global, signals).await,
+        Command::Put(args) => change::put(args, global, signals).await,
+        Command::Rm(args) => change::rm(args, global, signals).await,
+        Command::Mkdir(args) => change::mkdir(args, global, signals).await,
+        Command::Mv(args) => change::mv(args, global, signals).await,
+        Command::Ln(args) => change::ln(args, global, signals).await,
+        Command::Diff(args) => diff::run(args, global, signals).await,
+        Command::Log(args) => log::run(args, global, signals).await,
+        Command::Tag(args) => tag::run(args, global, signals).await,
+        Command::Revert(args) => change::revert(args, global, signals).await,
     }
 }

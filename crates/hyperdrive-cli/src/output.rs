@@ -40,6 +40,15 @@ impl Output {
         self.bytes(b"\n")
     }
 
+    /// Begins a list, which is written item by item: lines, or a JSON array.
+    pub(crate) fn list(self, json: bool) -> List {
+        List {
+            out: self,
+            json,
+            items: 0,
+        }
+    }
+
     /// A name from a drive as it may be shown here: untouched in a pipe, harmless on a terminal.
     pub(crate) fn name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.terminal {
@@ -55,6 +64,46 @@ impl Output {
 
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(|error| Failure::stdout(&error))
+    }
+}
+
+/// A list on standard output that may be too long to be held in memory.
+pub(crate) struct List {
+    out: Output,
+    json: bool,
+    items: u64,
+}
+
+impl List {
+    /// Writes an item: as JSON, or the line that `text` gives.
+    pub(crate) fn item(
+        &mut self,
+        item: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        if self.json {
+            let before: &[u8] = if self.items == 0 { b"[\n" } else { b",\n" };
+            self.out.bytes(before)?;
+            serde_json::to_writer(&mut self.out.out, item)
+                .map_err(|error| Failure::stdout(&error.into()))?;
+        } else {
+            self.out.line(&text())?;
+        }
+        self.items += 1;
+        // Whoever reads along sees an item as soon as it is known.
+        self.out.flush()
+    }
+
+    /// See [`Output::name`].
+    pub(crate) fn name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        self.out.name(name)
+    }
+
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        if self.json {
+            self.out.line(if self.items == 0 { "[]" } else { "\n]" })?;
+        }
+        self.out.finish()
     }
 }
 

@@ -26,6 +26,7 @@
 
 mod backoff;
 mod disk;
+mod editor;
 mod error;
 mod folders;
 mod info;
@@ -40,9 +41,12 @@ mod seed;
 mod session;
 mod watch;
 
+pub use editor::{Differences, Editor, Log};
 pub use error::{FolderFault, NodeError};
 pub use hyperdrive::mirror::{Exported, Imported, Progress, Warning};
-pub use hyperdrive::{DirEntry, DriveError, FileType, Stat as DriveStat};
+pub use hyperdrive::{
+    Attributes, Change, ChangeKind, DirEntry, DriveError, FileType, Reverted, Stat as DriveStat,
+};
 pub use info::{CoreInfo, DriveInfo};
 pub use mirror::shareable;
 pub use node::{Access, DEFAULT_PORT, Node, Port};

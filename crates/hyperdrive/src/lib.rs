@@ -42,6 +42,7 @@ mod lookup;
 pub mod mirror;
 mod path;
 mod read;
+mod rename;
 mod schema;
 mod stat;
 mod tags;

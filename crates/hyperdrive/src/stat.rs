@@ -358,4 +358,4 @@ const TYPE_BITS: u32 = 0xF000;
 const PERMISSION_BITS: u32 = 0o7777;
 
 /// The largest time that Node reads without rounding.
-const MAX_TIME: u64 = (1 << 53) - 1;
+pub(crate) const MAX_TIME: u64 = (1 << 53) - 1;

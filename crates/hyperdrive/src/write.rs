@@ -7,6 +7,7 @@ use hypertrie::{Batch, PutOptions};
 
 use crate::content::{Appender, Run};
 use crate::lookup::{self, Entry, Nodes, Place};
+use crate::rename::remove_entry;
 use crate::{Attributes, Drive, DriveError, FileType, Stat, path};
 
 impl Drive {
@@ -139,14 +140,7 @@ impl Drive {
                 path: path::shown(&entry.key),
             });
         }
-        if entry.flags == Some(MOUNT_FLAG) {
-            // A mount is two entries; the reference's `unlink` leaves the hidden one behind.
-            let record = format!("mounts/{}", entry.key);
-            batch
-                .del_with(&record, PutOptions::new().hidden(true))
-                .await?;
-        }
-        batch.del(&entry.key).await?;
+        remove_entry(&mut batch, &entry).await?;
         batch.commit()?;
         Ok(())
     }
@@ -286,7 +280,7 @@ pub(crate) async fn put(
 }
 
 /// The key under which a file at `path` is to be written.
-async fn file_key(nodes: &impl Nodes, path: &str) -> Result<String, DriveError> {
+pub(crate) async fn file_key(nodes: &impl Nodes, path: &str) -> Result<String, DriveError> {
     let key = match lookup::place(nodes, &path::clean(path), true).await? {
         Place::Taken(entry) if entry.stat.mount.is_some() => {
             return Err(DriveError::Mounted {
@@ -305,7 +299,7 @@ async fn file_key(nodes: &impl Nodes, path: &str) -> Result<String, DriveError> 
 }
 
 /// What is at a path, not following a symlink there.
-async fn taken(nodes: &impl Nodes, path: &str) -> Result<Entry, DriveError> {
+pub(crate) async fn taken(nodes: &impl Nodes, path: &str) -> Result<Entry, DriveError> {
     match lookup::place(nodes, &path::clean(path), false).await? {
         Place::Taken(entry) => Ok(entry),
         Place::Free { key } => Err(DriveError::NotFound {
@@ -315,4 +309,4 @@ async fn taken(nodes: &impl Nodes, path: &str) -> Result<Entry, DriveError> {
 }
 
 /// The trie's flag of a mount.
-const MOUNT_FLAG: u64 = 1;
+pub(crate) const MOUNT_FLAG: u64 = 1;

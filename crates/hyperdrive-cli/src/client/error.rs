@@ -49,7 +49,13 @@ fn target_status(error: &io::Error) -> Exit {
 fn drive_status(error: &DriveError) -> Exit {
     match error {
         DriveError::NotFound { .. } | DriveError::NotADirectory { .. } => Exit::NotFound,
-        DriveError::IsADirectory { .. } => Exit::Usage,
+        DriveError::IsADirectory { .. } | DriveError::InvalidPath { .. } => Exit::Usage,
+        DriveError::AlreadyExists { .. }
+        | DriveError::NotEmpty { .. }
+        | DriveError::TooManyLinks { .. }
+        | DriveError::NotASymlink { .. }
+        | DriveError::TooLarge { .. }
+        | DriveError::Mounted { .. } => Exit::Other,
         DriveError::NotWritable | DriveError::Checkout { .. } => Exit::NotWritable,
         DriveError::BadEntry { .. } | DriveError::NoContent => Exit::Corrupt,
         DriveError::Conflict => Exit::TryAgain,

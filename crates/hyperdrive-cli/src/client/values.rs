@@ -78,6 +78,60 @@ pub(crate) struct CoreStats {
     pub(crate) blocks_held: u64,
 }
 
+/// An entry that differs between two versions.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Change {
+    #[serde(rename = "change")]
+    pub(crate) kind: ChangeKind,
+    pub(crate) path: String,
+    /// The entry before and after, null if there was none.
+    pub(crate) before: Option<Stat>,
+    pub(crate) after: Option<Stat>,
+}
+
+/// What happened to an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ChangeKind {
+    Added,
+    Modified,
+    Removed,
+    Mounted,
+    Unmounted,
+}
+
+impl Change {
+    /// As git has it in the first column of `diff --name-status`, with `+` and `-` for mounts.
+    pub(crate) fn letter(&self) -> char {
+        match self.kind {
+            ChangeKind::Added => 'A',
+            ChangeKind::Modified => 'M',
+            ChangeKind::Removed => 'D',
+            ChangeKind::Mounted => '+',
+            ChangeKind::Unmounted => '-',
+        }
+    }
+}
+
+impl From<hyperdrive_daemon::Change> for Change {
+    fn from(change: hyperdrive_daemon::Change) -> Self {
+        let kind = match change.kind() {
+            hyperdrive_daemon::ChangeKind::Mounted => ChangeKind::Mounted,
+            hyperdrive_daemon::ChangeKind::Unmounted => ChangeKind::Unmounted,
+            _ if change.after.is_none() => ChangeKind::Removed,
+            _ if change.before.is_none() => ChangeKind::Added,
+            _ => ChangeKind::Modified,
+        };
+        Self {
+            kind,
+            path: change.path,
+            before: change.before.map(Stat::from),
+            after: change.after.map(Stat::from),
+        }
+    }
+}
+
 impl Kind {
     pub(crate) fn is_folder(self) -> bool {
         matches!(self, Self::Directory | Self::Mount)

@@ -1,0 +1,189 @@
+//! Moving, copying and removing what is there.
+
+use hypertrie::{Batch, PutOptions, TrieError};
+
+use crate::lookup::{self, Entry, Place};
+use crate::write::{MOUNT_FLAG, put, taken};
+use crate::{Drive, DriveError, path};
+
+impl Drive {
+    /// Gives a file, a symlink (not what it points to), a mount or a directory with all that is in
+    /// it another path, in one append: no reader sees a state in between. Blocks of content stay
+    /// where they are.
+    ///
+    /// As POSIX has it: a file or symlink at the new path is replaced, and so is an empty directory
+    /// by a directory. A directory cannot be moved into itself, and nothing into or out of a mounted
+    /// drive. Parents need not exist.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<(), DriveError> {
+        let mut batch = self.begin().await?;
+        let old = taken(&batch, from).await?;
+        let whole = is_folder(&old);
+        let invalid = |reason| DriveError::InvalidPath {
+            path: path::shown(&old.key),
+            reason,
+        };
+        if old.key.is_empty() {
+            return Err(invalid("it is the root"));
+        }
+        let key = match lookup::place(&batch, &path::clean(to), false).await? {
+            Place::Free { key } => key,
+            Place::Taken(new) if new.key == old.key => return Ok(()),
+            Place::Taken(new) => {
+                let shown = path::shown(&new.key);
+                match (whole, is_folder(&new)) {
+                    (_, true) if new.key.is_empty() => {
+                        return Err(DriveError::NotEmpty { path: shown });
+                    }
+                    (false, true) => return Err(DriveError::IsADirectory { path: shown }),
+                    (true, false) => return Err(DriveError::NotADirectory { path: shown }),
+                    (true, true) => empty_out(&mut batch, &new).await?,
+                    (false, false) => {}
+                }
+                new.key
+            }
+        };
+        path::check_writable(&key)?;
+        let moved = if whole {
+            batch.rename_prefix(&old.key, &key).await.map(drop)
+        } else {
+            batch.rename(&old.key, &key).await.map(drop)
+        };
+        match moved {
+            Err(TrieError::IntoItself) => {
+                return Err(invalid("a directory cannot be moved into itself"));
+            }
+            Err(TrieError::AcrossMounts) => {
+                return Err(DriveError::Mounted {
+                    path: path::shown(&key),
+                });
+            }
+            moved => moved?,
+        }
+        batch.commit()?;
+        Ok(())
+    }
+
+    /// Makes a copy of a file that shares the blocks of the original, whatever happens to either
+    /// later. Permissions, owner, times and metadata are copied too. A symlink is followed; a file
+    /// at the new path is replaced.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<(), DriveError> {
+        let mut batch = self.begin().await?;
+        let old = match lookup::place(&batch, &path::clean(from), true).await? {
+            Place::Taken(entry) => entry,
+            Place::Free { key } => {
+                return Err(DriveError::NotFound {
+                    path: path::shown(&key),
+                });
+            }
+        };
+        if old.stat.mount.is_some() {
+            return Err(DriveError::Mounted {
+                path: path::shown(&old.key),
+            });
+        }
+        if old.stat.is_dir() {
+            return Err(DriveError::IsADirectory {
+                path: path::shown(&old.key),
+            });
+        }
+        let key = crate::write::file_key(&batch, to).await?;
+        if key != old.key {
+            put(&mut batch, &key, &old.stat, PutOptions::new()).await?;
+            batch.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Removes a file, a symlink (not what it points to) or a mount, or a directory with all that is
+    /// in it, in one append. Of the root, everything in it.
+    pub async fn remove_all(&self, path: &str) -> Result<(), DriveError> {
+        let mut batch = self.begin().await?;
+        let entry = taken(&batch, path).await?;
+        if is_folder(&entry) {
+            let records = record(&entry.key);
+            let hidden = PutOptions::new().hidden(true);
+            batch.remove_prefix_with(&records, hidden).await?;
+            batch.remove_prefix(&entry.key).await?;
+        } else {
+            remove_entry(&mut batch, &entry).await?;
+        }
+        batch.commit()?;
+        Ok(())
+    }
+
+    /// Gives an entry other permission bits; its type stays. A symlink is followed.
+    pub async fn set_mode(&self, path: &str, mode: u32) -> Result<(), DriveError> {
+        self.change_entry(path, |stat| {
+            stat.mode = stat.mode & !0o7777 | mode & 0o7777;
+        })
+        .await
+    }
+
+    /// Gives an entry another owner and group. A symlink is followed.
+    pub async fn set_owner(&self, path: &str, uid: u32, gid: u32) -> Result<(), DriveError> {
+        self.change_entry(path, |stat| (stat.uid, stat.gid) = (uid, gid))
+            .await
+    }
+
+    /// Sets when an entry's content last changed, in milliseconds since 1970. A symlink is followed.
+    pub async fn set_mtime(&self, path: &str, milliseconds: u64) -> Result<(), DriveError> {
+        self.change_entry(path, |stat| {
+            stat.mtime = milliseconds.min(crate::stat::MAX_TIME);
+        })
+        .await
+    }
+
+    /// Writes an entry again, changed. A directory that has none of its own gets one.
+    async fn change_entry(
+        &self,
+        path: &str,
+        change: impl FnOnce(&mut crate::Stat),
+    ) -> Result<(), DriveError> {
+        let mut batch = self.begin().await?;
+        let Place::Taken(mut entry) = lookup::place(&batch, &path::clean(path), true).await? else {
+            return Err(DriveError::NotFound {
+                path: path::shown(&path::clean(path)),
+            });
+        };
+        change(&mut entry.stat);
+        let options = PutOptions::new().flags(entry.flags.unwrap_or(0));
+        put(&mut batch, &entry.key, &entry.stat, options).await?;
+        batch.commit()?;
+        Ok(())
+    }
+}
+
+/// Removes an entry itself.
+pub(crate) async fn remove_entry(batch: &mut Batch, entry: &Entry) -> Result<(), DriveError> {
+    if entry.flags == Some(MOUNT_FLAG) {
+        // A mount is two entries; the reference's `unlink` leaves the hidden one behind.
+        let hidden = PutOptions::new().hidden(true);
+        batch.del_with(&record(&entry.key), hidden).await?;
+    }
+    batch.del(&entry.key).await?;
+    Ok(())
+}
+
+/// Removes the entry of a directory in which nothing may be.
+async fn empty_out(batch: &mut Batch, dir: &Entry) -> Result<(), DriveError> {
+    batch.del(&dir.key).await?;
+    if lookup::find(batch, &dir.key).await?.is_some() {
+        return Err(DriveError::NotEmpty {
+            path: path::shown(&dir.key),
+        });
+    }
+    Ok(())
+}
+
+/// Whether an entry is a directory of this drive, not a mounted one.
+fn is_folder(entry: &Entry) -> bool {
+    entry.stat.is_dir() && entry.stat.mount.is_none()
+}
+
+/// The hidden key of a mount, or of all mounts below a path.
+fn record(key: &str) -> String {
+    match key {
+        "" => "mounts".to_owned(),
+        key => format!("mounts/{key}"),
+    }
+}
