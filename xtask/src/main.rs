@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 mod ci;
 mod compare;
+mod dht_simulation;
 mod fault;
 mod fuzz;
 mod graph;
@@ -44,6 +45,8 @@ enum Chore {
     Fault(fault::Args),
     /// Run fuzz targets for a bounded time.
     Fuzz(fuzz::Args),
+    /// Measure simulated networks of the DHT, of up to 10,000 nodes, and print tables.
+    DhtSimulation(dht_simulation::Args),
     /// Do the same work here and in the Node packages, in turn, and print ratios and targets.
     Compare(compare::Args),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy(),
         Chore::Fault(args) => fault::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::DhtSimulation(args) => dht_simulation::run(&args),
         Chore::Compare(args) => compare::run(&args),
     };
     match outcome {

@@ -133,6 +133,17 @@ impl Query {
         (wanted && hash(value) == self.target).then(|| value.to_vec())
     }
 
+    /// Whether an answer shows the very value that is to be stored: the reference refuses to store it
+    /// again.
+    pub(crate) fn is_own_value(&self, value: &[u8]) -> bool {
+        match &self.task {
+            Task::PutMutable(own) => {
+                read_signed(self.target, value, own.salt.clone()).as_ref() == Some(own)
+            }
+            _ => false,
+        }
+    }
+
     /// The mutable value in an answer, if it is valid and newer than what is known.
     pub(crate) fn read_mutable(&mut self, value: &[u8]) -> Option<SignedValue> {
         let (lowest, salt) = match &self.task {
@@ -143,11 +154,6 @@ impl Query {
         };
         let found = read_signed(self.target, value, salt)?;
         if found.seq < lowest || self.best.is_some_and(|best| found.seq <= best) {
-            return None;
-        }
-        if let Task::PutMutable(own) = &self.task
-            && found == *own
-        {
             return None;
         }
         found.verify().ok()?;

@@ -148,7 +148,8 @@ impl Dht {
         };
         query.waiting = query.waiting.saturating_sub(1);
         query.summary.replies += 1;
-        if message.error.is_none() {
+        let keeps_it = message.value.is_some_and(|value| query.is_own_value(value));
+        if message.error.is_none() || keeps_it {
             query.summary.stored += 1;
         } else if let Some(value) = message.value.and_then(|value| query.read_mutable(value)) {
             query.is_outdated = true;

@@ -32,8 +32,10 @@ impl Gang {
 
     fn closest(&self, target: &Id, count: usize) -> Vec<Node> {
         let mut nodes = self.0.clone();
-        nodes.sort_unstable_by_key(|node| node.id.distance(target));
-        nodes.truncate(count);
+        if nodes.len() > count {
+            nodes.select_nth_unstable_by_key(count, |node| node.id.distance(target));
+            nodes.truncate(count);
+        }
         nodes
     }
 }
