@@ -69,6 +69,7 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-storage",
             "hyperdrive",
             "hyperdrive-url",
+            "hyperswarm",
         ],
         runtime_free: false,
         anyhow: false,

@@ -1,7 +1,8 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use hyperdrive_url::Link;
 
@@ -52,12 +53,34 @@ pub(crate) struct Global {
     )]
     pub(crate) storage: Option<PathBuf>,
 
-    /// Stay off the discovery network
-    ///
-    /// Peers are found by `--peer` only until discovery is part of this program; the flag is
-    /// accepted so that scripts need not change then.
-    #[arg(long, global = true, help_heading = "Everywhere")]
+    /// Stay off the discovery network: reach those given with --peer alone
+    #[arg(
+        long,
+        global = true,
+        env = "HYPERDRIVE_NO_SWARM",
+        value_parser = FalseyValueParser::new(),
+        help_heading = "Everywhere"
+    )]
     pub(crate) no_swarm: bool,
+
+    /// Do not look for peers on the local network
+    ///
+    /// Whoever is on it can otherwise see which drives are looked for and shared, though not what
+    /// is in them.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) no_lan: bool,
+
+    /// Find peers through these nodes of the DHT instead of the public ones
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT,...",
+        env = "HYPERDRIVE_BOOTSTRAP",
+        value_delimiter = ',',
+        value_parser = host_port,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) bootstrap: Option<Vec<String>>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +102,7 @@ pub(crate) enum Command {
     Log(Log),
     Tag(Tag),
     Revert(Revert),
+    DhtNode(DhtNode),
 }
 
 /// Share a folder, and keep serving it
@@ -230,6 +254,22 @@ pub(crate) struct Info {
 
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+/// Run a node of the DHT that others can begin with
+///
+/// Needs no storage. Give its address to others with --bootstrap; a network of one's own is a node
+/// or two of these.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive dht-node --listen 0.0.0.0:49737 --bootstrap example.org:49737\n  \
+    hyperdrive share ~/photos --bootstrap 192.168.1.7:49737")]
+pub(crate) struct DhtNode {
+    /// Answer other nodes here; port 0 takes a free one [default: 0.0.0.0:49737]
+    ///
+    /// The address is printed on standard error.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddrV4>,
 }
 
 #[derive(Args, Debug)]

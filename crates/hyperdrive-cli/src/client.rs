@@ -4,13 +4,15 @@
 //! speak to a running daemon instead.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 use etcetera::BaseStrategy;
-use hyperdrive_daemon::{Access, DriveError, Freshness, Node, NodeError, Port, Root, Warning};
+use hyperdrive_daemon::{
+    Access, DiscoveryOptions, DriveError, Freshness, Node, NodeError, Port, Root, Warning,
+};
 use hyperdrive_url::Link;
 
 use crate::args::{Global, Peers};
@@ -28,13 +30,18 @@ pub(crate) use values::{Change, CoreStats, DriveInfo, Entry, Stat};
 /// A node to work with.
 pub(crate) struct Client {
     node: Node,
+    /// How peers are found, if they are to be looked for.
+    discovery: Option<DiscoveryOptions>,
 }
 
 impl Client {
     /// A client that writes or serves, and so holds the storage alone.
     pub(crate) async fn holder(global: &Global) -> Result<Self, Failure> {
         let node = Node::open(root(global)?, Access::Hold).await?;
-        Ok(Self { node })
+        Ok(Self {
+            node,
+            discovery: discovery(global),
+        })
     }
 
     /// A client that reads, beside whoever else uses the storage. `long` says that it may take its
@@ -47,8 +54,12 @@ impl Client {
         let access = if long { Access::ReadLong } else { Access::Read };
         let client = Self {
             node: Node::open(root(global)?, access).await?,
+            discovery: discovery(global),
         };
         client.dial(peers);
+        if let Some(options) = &client.discovery {
+            client.node.discover(options.clone());
+        }
         Ok(client)
     }
 
@@ -64,9 +75,12 @@ impl Client {
         Ok(self.node.bind(address).await?)
     }
 
-    /// Answers peers from now on, and tells where.
+    /// Answers peers from now on, has them find us unless that is not wanted, and tells where.
     pub(crate) fn serve(&self, port: Port) -> SocketAddr {
-        self.node.serve(port)
+        match &self.discovery {
+            Some(options) => self.node.serve_and_discover(port, options.clone()),
+            None => self.node.serve(port),
+        }
     }
 
     /// Brings a folder into its drive.
@@ -342,6 +356,36 @@ impl Seed {
     }
 }
 
+/// A node of the DHT.
+pub(crate) struct DhtNode(hyperdrive_daemon::DhtNode);
+
+impl DhtNode {
+    /// Starts one that begins with the nodes that were given, or else with the public ones.
+    pub(crate) async fn start(
+        global: &Global,
+        listen: Option<SocketAddrV4>,
+    ) -> Result<Self, Failure> {
+        let address = listen.unwrap_or(hyperdrive_daemon::DhtNode::DEFAULT_LISTEN);
+        let options = options(global);
+        match hyperdrive_daemon::DhtNode::bind(address, &options.bootstrap).await {
+            Ok(node) => Ok(Self(node)),
+            Err(source) => Err(NodeError::Listen {
+                address: address.into(),
+                source,
+            }
+            .into()),
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddrV4 {
+        self.0.local_addr()
+    }
+
+    pub(crate) async fn end(self) {
+        self.0.close().await;
+    }
+}
+
 /// Tells when something in a folder changed.
 pub(crate) struct FolderWatch(hyperdrive_daemon::Watch);
 
@@ -368,6 +412,20 @@ fn amounts(moved: hyperdrive_daemon::Progress) -> Amounts {
         bytes: moved.bytes,
         bytes_total: moved.bytes_total,
     }
+}
+
+/// How peers are to be found; `None` if only those that were named are to be reached.
+fn discovery(global: &Global) -> Option<DiscoveryOptions> {
+    (!global.no_swarm).then(|| options(global))
+}
+
+fn options(global: &Global) -> DiscoveryOptions {
+    let mut options = DiscoveryOptions::default();
+    options.lan = !global.no_lan;
+    if let Some(bootstrap) = &global.bootstrap {
+        options.bootstrap.clone_from(bootstrap);
+    }
+    options
 }
 
 /// The storage root that was asked for, or the platform's place for this user's data.

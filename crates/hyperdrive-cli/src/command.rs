@@ -4,6 +4,7 @@ mod cat;
 mod change;
 mod clone;
 mod create;
+mod dht_node;
 mod diff;
 mod info;
 mod log;
@@ -39,5 +40,6 @@ pub(crate) async fn run(cli: Cli, signals: Signals) -> Result<Exit, Failure> {
         Command::Log(args) => log::run(args, global, signals).await,
         Command::Tag(args) => tag::run(args, global, signals).await,
         Command::Revert(args) => change::revert(args, global, signals).await,
+        Command::DhtNode(args) => dht_node::run(args, global, signals).await,
     }
 }

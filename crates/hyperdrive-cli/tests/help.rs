@@ -13,7 +13,9 @@ fn every_command_explains_itself_with_an_example() {
         assert!(help.contains("Usage: hyperdrive"), "{command}:\n{help}");
         assert!(help.contains("Examples:"), "{command}:\n{help}");
         assert!(help.contains("--storage"), "{command}:\n{help}");
-        assert!(help.contains("--no-swarm"), "{command}:\n{help}");
+        for option in ["--no-swarm", "--no-lan", "--bootstrap"] {
+            assert!(help.contains(option), "{command}:\n{help}");
+        }
         run([command, "-h"]).expect(0);
     }
 }

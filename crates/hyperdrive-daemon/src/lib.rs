@@ -2,7 +2,7 @@
 //!
 //! A [`Node`] lives below a storage [`Root`]. It opens drives as [`Session`]s, which wait for peers
 //! with bounded patience; brings folders into drives; keeps whole copies of others' ([`Seed`]);
-//! listens and dials. One process at a time holds the storage; others read beside it.
+//! listens and dials, and finds peers by topic if asked to ([`Node::discover`]). One process at a time holds the storage; others read beside it.
 //!
 //! Left to others: what a drive is (`hyperdrive`), what is said to peers (`hypercore-replication`),
 //! and what is shown to people (`hyperdrive-cli`). It needs a tokio runtime.
@@ -25,6 +25,7 @@
 //! ```
 
 mod backoff;
+mod discovery;
 mod disk;
 mod editor;
 mod error;
@@ -41,6 +42,7 @@ mod seed;
 mod session;
 mod watch;
 
+pub use discovery::{DEFAULT_BOOTSTRAP, DhtNode, DiscoveryOptions};
 pub use editor::{Differences, Editor, Log};
 pub use error::{FolderFault, NodeError};
 pub use hyperdrive::mirror::{Exported, Imported, Progress, Warning};

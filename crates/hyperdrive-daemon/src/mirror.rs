@@ -59,6 +59,7 @@ impl Node {
             .map_err(storage)?;
         let imported = import.run(told).await.map_err(unshared)?;
         drive.flush()?;
+        self.inner.join(&drive, true);
         shared
             .put_written(&real, &imported.written)
             .map_err(storage)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hypercore_runtime::{BoxFuture, Runtime, TcpListener, TcpStream};
+use hypercore_runtime::{BoxFuture, Duplex, Runtime, TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -23,7 +23,7 @@ pub(crate) struct Network {
 
 /// Speaks the protocol on one connection, to its end. An error says what the peer did wrong.
 pub(crate) type Carry =
-    Box<dyn Fn(TcpStream, Side) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+    Box<dyn Fn(Box<dyn Duplex>, Side) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +32,15 @@ pub(crate) enum Side {
     Dialled,
     /// The peer did.
     Accepted,
+}
+
+impl From<hyperswarm::Side> for Side {
+    fn from(side: hyperswarm::Side) -> Self {
+        match side {
+            hyperswarm::Side::Dialled => Self::Dialled,
+            hyperswarm::Side::Accepted => Self::Accepted,
+        }
+    }
 }
 
 /// Somebody to keep a connection to.
@@ -95,6 +104,11 @@ impl Network {
     /// Changes whenever the standing of a target does.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.shared.changed.subscribe()
+    }
+
+    /// To tell of changes elsewhere that those who watch [`changes`](Self::changes) should know of.
+    pub(crate) fn changer(&self) -> watch::Sender<()> {
+        self.shared.changed.clone()
     }
 
     /// Closes every connection, and stops to listen and to dial.
@@ -184,7 +198,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         let shared = shared.clone();
         connections.spawn(async move {
             // What an unknown peer does wrong ends its connection and concerns nobody else.
-            let _ = (shared.carry)(stream, Side::Accepted).await;
+            let _ = (shared.carry)(Box::new(stream), Side::Accepted).await;
             drop(permit);
         });
     }
@@ -197,7 +211,7 @@ async fn keep_connected(shared: Arc<Shared>, place: usize, target: Target) {
             Ok(stream) => {
                 shared.set(place, Standing::Connected);
                 let started = shared.runtime.now();
-                let ended = (shared.carry)(stream, Side::Dialled).await;
+                let ended = (shared.carry)(Box::new(stream), Side::Dialled).await;
                 if shared.runtime.now().saturating_sub(started) >= STABLE {
                     backoff.reset();
                 }

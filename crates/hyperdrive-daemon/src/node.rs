@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use corestore::{Corestore, OpenError, Options};
 use hypercore_replication::{Config, Role, replicate};
-use hypercore_runtime::{Runtime, TcpListener, Tokio};
+use hypercore_runtime::{Runtime, TcpListener, Tokio, UdpPort};
 use hypercore_storage::DiskDir;
 use hyperdrive::Drive;
 use tokio::time::Instant;
 
+use crate::discovery::{self, Discovery, DiscoveryOptions, Prospect};
 use crate::disk::{Disk, Failure};
 use crate::error::Chain;
 use crate::network::{Carry, Network, Side, Standing, Target};
@@ -32,6 +33,9 @@ pub(crate) struct Inner {
     pub(crate) root: Root,
     pub(crate) store: Corestore,
     pub(crate) network: Network,
+    discovery: Discovery,
+    /// Whether it is there for long enough that others should know of it.
+    stays: bool,
     /// The first write to the store that failed.
     pub(crate) failure: Failure,
     runtime: Arc<dyn Runtime>,
@@ -77,11 +81,14 @@ impl Node {
             Err(error) => return Err(error),
         };
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
-        let network = network(&runtime, &store);
+        let network = Network::new(runtime.clone(), carry(&runtime, &store));
+        let discovery = Discovery::new(network.changer());
         let inner = Inner {
             root,
             store,
             network,
+            discovery,
+            stays: access != Access::Read,
             failure,
             runtime,
             place,
@@ -128,6 +135,33 @@ impl Node {
         address
     }
 
+    /// As [`serve`](Self::serve), and has peers find us and the drives that are opened, by their
+    /// discovery keys, from now on. As [`discover`](Self::discover) otherwise.
+    pub fn serve_and_discover(&self, port: Port, options: DiscoveryOptions) -> SocketAddr {
+        let address = port.listener.local_addr();
+        // Discovery needs the same port for datagrams. Where it is taken, peers find us at another.
+        let datagrams = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+        if self
+            .inner
+            .runtime
+            .bind_udp(datagrams, UdpPort::Own)
+            .is_err()
+        {
+            self.inner.discover(options, None);
+            return self.serve(port);
+        }
+        self.inner.announce(address);
+        self.inner.discover(options, Some(port.listener));
+        address
+    }
+
+    /// Looks for peers of the drives that are opened, by their discovery keys, from now on: in the
+    /// DHT and on the local network. Everybody there can see which keys are looked for. Only the
+    /// first call counts.
+    pub fn discover(&self, options: DiscoveryOptions) {
+        self.inner.discover(options, None);
+    }
+
     /// Keeps a connection to `host:port` from now on, again whenever it ends.
     pub fn dial(&self, peer: &str) {
         self.inner.network.dial(Target::Address(peer.to_owned()));
@@ -135,6 +169,7 @@ impl Node {
 
     /// Ends every connection, makes everything durable and lets go of the storage.
     pub async fn close(&self) -> Result<(), NodeError> {
+        self.inner.discovery.close().await;
         self.inner.network.close();
         // Before the lock goes, or the next holder's file would be removed.
         if let Place::First(announcement) = &self.inner.place {
@@ -187,6 +222,30 @@ impl Inner {
         }
     }
 
+    fn discover(&self, options: DiscoveryOptions, listener: Option<TcpListener>) {
+        let carry = carry(&self.runtime, &self.store);
+        let carry: discovery::Carry =
+            Arc::new(move |connection, side| carry(Box::new(connection), side.into()));
+        let runtime = self.runtime.clone();
+        self.discovery.start(runtime, options, listener, carry);
+    }
+
+    /// Has a drive found by others, or only its peers by us.
+    pub(crate) fn join(&self, drive: &Drive, announce: bool) {
+        let topic = drive.metadata().discovery_key();
+        self.discovery.join(*topic.as_bytes(), announce);
+    }
+
+    /// Whether others should know of us.
+    pub(crate) fn stays(&self) -> bool {
+        self.stays
+    }
+
+    /// What may be hoped for from the search for peers.
+    pub(crate) fn prospect(&self) -> Prospect {
+        self.discovery.prospect()
+    }
+
     /// How each target answers, in words.
     pub(crate) fn tried(&self) -> Vec<String> {
         let told = |(target, standing)| match standing {
@@ -194,7 +253,8 @@ impl Inner {
             Standing::Connected => format!("{target}: connected, but it does not send this"),
             Standing::Failed(error) => format!("{target}: {error}"),
         };
-        self.network.targets().into_iter().map(told).collect()
+        let targets = self.network.targets().into_iter().map(told);
+        targets.chain(self.discovery.told()).collect()
     }
 
     /// Grows with everything that peers send for the cores that are open.
@@ -283,10 +343,10 @@ fn open_error(root: &Root, error: OpenError) -> NodeError {
     }
 }
 
-fn network(runtime: &Arc<dyn Runtime>, store: &Corestore) -> Network {
+fn carry(runtime: &Arc<dyn Runtime>, store: &Corestore) -> Carry {
     let source = store.source();
     let for_each = runtime.clone();
-    let carry: Carry = Box::new(move |stream, side| {
+    Box::new(move |stream, side| {
         let (source, runtime) = (source.clone(), for_each.clone());
         let role = match side {
             Side::Dialled => Role::Initiator,
@@ -298,8 +358,7 @@ fn network(runtime: &Arc<dyn Runtime>, store: &Corestore) -> Network {
                 .map(|_| ())
                 .map_err(|error| Chain(&error).to_string())
         })
-    });
-    Network::new(runtime.clone(), carry)
+    })
 }
 
 /// Makes what peers sent survive the end of the process, however it ends. What was appended here

@@ -43,6 +43,7 @@ impl Node {
         let key = PublicKey::from_bytes(*key);
         let drive = Drive::open(&self.inner.store, &key, Options::new()).await?;
         self.inner.exchange_lookups(&drive);
+        self.inner.join(&drive, true);
         let paths = drive.metadata().download(0..u64::MAX);
         Ok(Seed {
             inner: self.inner.clone(),

@@ -10,6 +10,7 @@ use hypercore_crypto::PublicKey;
 use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadStream, Stat};
 use tokio::time::{Instant, timeout_at};
 
+use crate::discovery::Prospect;
 use crate::network::{Standing, Target};
 use crate::node::Inner;
 use crate::patience::patiently;
@@ -56,6 +57,9 @@ impl Node {
         let key = PublicKey::from_bytes(*key);
         let drive = Drive::open(&self.inner.store, &key, Options::new()).await?;
         self.inner.exchange_lookups(&drive);
+        if !drive.is_writable() {
+            self.inner.join(&drive, self.inner.stays());
+        }
         let held = drive.version();
         let freshness = if drive.is_writable() || version.is_some_and(|wanted| wanted <= held) {
             Freshness::Certain
@@ -183,7 +187,7 @@ impl Inner {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, NodeError> {
         // Where nobody can come there is nobody to wait for; what is stored takes no time.
-        let patience = if self.network.targets().is_empty() {
+        let patience = if self.is_alone() {
             LOCAL_PATIENCE
         } else {
             patience
@@ -218,7 +222,7 @@ impl Inner {
                 updated.unwrap_or(Ok(false))?;
             }
             match metadata.length() {
-                0 if found.is_err() || self.network.targets().is_empty() => {
+                0 if found.is_err() || self.is_alone() => {
                     return Err(NodeError::Nobody {
                         tried: self.tried(),
                         waited: patience,
@@ -250,11 +254,19 @@ impl Inner {
     async fn peer_of(&self, feed: &Feed) {
         let hopeless = |targets: &[(Target, Standing)]| {
             let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
-            targets.is_empty()
-                || (feed.length() > 0 && targets.iter().all(|(_, standing)| failed(standing)))
+            match self.prospect() {
+                Prospect::None if targets.is_empty() => true,
+                Prospect::Open => false,
+                _ => feed.length() > 0 && targets.iter().all(|(_, standing)| failed(standing)),
+            }
         };
         self.until(feed, |peers, targets| peers > 0 || hopeless(targets))
             .await;
+    }
+
+    /// Whether nobody is to be asked.
+    fn is_alone(&self) -> bool {
+        self.prospect() == Prospect::None && self.network.targets().is_empty()
     }
 
     /// Waits until every target has the log open, or has failed.

@@ -194,6 +194,13 @@ impl Peers {
         peer.map_or_else(Vec::new, |peer| peer.topics.iter().copied().collect())
     }
 
+    /// Whether somebody of a topic is connected, or may be soon.
+    pub fn has_prospects(&self, topic: &Topic) -> bool {
+        let waits = |peer: &Peer| !matches!(peer.state, State::Spent(_));
+        let mut peers = self.peers.values();
+        peers.any(|peer| waits(peer) && peer.topics.contains(topic))
+    }
+
     /// Where we are ourselves: nobody is dialled there.
     pub fn set_own(&mut self, addresses: impl IntoIterator<Item = SocketAddrV4>) {
         self.own = addresses.into_iter().collect();

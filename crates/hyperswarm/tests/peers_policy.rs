@@ -42,7 +42,9 @@ fn failures_are_followed_by_longer_pauses_and_then_by_oblivion() {
         now += pause;
     }
     peers.poll_dial(now).expect("the last attempt");
+    assert!(peers.has_prospects(&TOPIC));
     peers.failed(now, &public(1));
+    assert!(!peers.has_prospects(&TOPIC));
     assert_eq!(peers.poll_timeout(now), None);
     // Found at once it is still the one that failed; found later it is a new one.
     peers.found(now + FORGET - at(1), TOPIC, public(1), told_by(1));

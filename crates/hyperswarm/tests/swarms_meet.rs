@@ -83,6 +83,21 @@ async fn on_the_local_network(runtime: Arc<dyn Runtime>) {
 }
 
 #[test]
+fn who_is_announced_after_the_first_search_is_found_by_the_next() {
+    on_tokio(|runtime| async move {
+        let bootstrap = persistent(&runtime, &[]);
+        let at = [bootstrap.local_addr()];
+        let client = swarm(&runtime, &at).await;
+        client.join(TOPIC, LOOKUP);
+        client.flush().await;
+        assert_eq!(client.status().peers, 0);
+        let server = swarm(&runtime, &at).await;
+        server.join(TOPIC, ANNOUNCE);
+        meet(&client, &server).await;
+    });
+}
+
+#[test]
 fn a_lost_connection_is_made_again() {
     on_tokio(|runtime| async move {
         let bootstrap = persistent(&runtime, &[]);

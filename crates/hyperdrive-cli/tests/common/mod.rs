@@ -71,6 +71,9 @@ pub(crate) fn command(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comm
     command
         .args(args)
         .env_remove("HYPERDRIVE_STORAGE")
+        // No test sends a packet beyond this machine.
+        .env("HYPERDRIVE_NO_SWARM", "true")
+        .env_remove("HYPERDRIVE_BOOTSTRAP")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -22,18 +22,35 @@ pub(super) async fn rounds(
     if inner.node.ready().await.is_err() {
         return;
     }
-    let mut failures = 0;
+    let mut in_vain = 0;
     loop {
         let refreshed = refresh.listen();
-        let pause = if round(&inner, topic, options).await {
-            failures = 0;
-            let more = inner.state().random_below(ROUND_INTERVAL);
-            ROUND_INTERVAL + more
+        let was_answered = round(&inner, topic, options).await;
+        let is_content = || !options.lookup || inner.state().peers.has_prospects(&topic);
+        if was_answered && is_content() {
+            in_vain = 0;
         } else {
-            failures += 1;
-            (FIRST_RETRY * (1 << failures.min(5))).min(ROUND_INTERVAL)
-        };
-        or(refreshed, inner.runtime.sleep(pause)).await;
+            in_vain += 1;
+        }
+        let pause = pause(&inner, in_vain, was_answered, is_content);
+        or(refreshed, pause).await;
+    }
+}
+
+/// Waits for the time of the next round. It comes sooner while nobody answers or can be dialled: the
+/// only peer may have been asked for a moment before it was announced.
+async fn pause(inner: &Inner, in_vain: u32, was_answered: bool, is_content: impl Fn() -> bool) {
+    let more = inner.state().random_below(ROUND_INTERVAL);
+    let regular = ROUND_INTERVAL + more;
+    let mut step = (FIRST_RETRY * (1 << in_vain.min(8))).min(ROUND_INTERVAL);
+    let mut waited = Duration::ZERO;
+    while waited < regular {
+        inner.runtime.sleep(step).await;
+        if !was_answered || !is_content() {
+            return;
+        }
+        waited += step;
+        step = (step * 2).min(regular);
     }
 }
 
@@ -126,5 +143,5 @@ fn local_address(inner: &Inner) -> Option<SocketAddrV4> {
 /// Time between two rounds: this, and up to as much again at random (the reference's).
 const ROUND_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Pause after a round in which nobody answered; it doubles with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// Half of the pause after a round that was in vain; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_millis(500);

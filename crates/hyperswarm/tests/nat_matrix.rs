@@ -1,0 +1,88 @@
+//! Two peers behind two NATs connect directly, wherever that is possible. The NATs are the kernel's
+//! own, in network namespaces that exist for the test alone (`tests/nat/lab.sh`).
+#![cfg(all(target_os = "linux", feature = "utp"))]
+#![allow(clippy::unwrap_used)]
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+/// The kind of the NAT before the peer that announces, of that before the peer that dials, and
+/// whether they can meet. Behind two of which one is symmetric and the other minds ports, nobody
+/// can know the port that has to be dialled.
+const MATRIX: [(&str, &str, bool); 9] = [
+    ("full-cone", "full-cone", true),
+    ("full-cone", "port-restricted", true),
+    ("full-cone", "symmetric", true),
+    ("port-restricted", "full-cone", true),
+    ("port-restricted", "port-restricted", true),
+    ("port-restricted", "symmetric", false),
+    ("symmetric", "full-cone", true),
+    ("symmetric", "port-restricted", false),
+    ("symmetric", "symmetric", false),
+];
+
+#[test]
+fn peers_behind_two_nats_meet_wherever_that_is_possible() {
+    if !namespaces_work() {
+        // Said where a person reads it; where nobody does, nothing may be left out.
+        assert!(env::var_os("CI").is_none(), "this machine makes no NATs");
+        println!("left out: this machine makes no network namespaces, or has no nft");
+        return;
+    }
+    let peer = peer();
+    let cases = MATRIX.map(|(a, b, expected)| {
+        let peer = peer.clone();
+        let case = thread::spawn(move || reached(&peer, a, b));
+        (a, b, expected, case)
+    });
+    let mut wrong = Vec::new();
+    for (a, b, expected, case) in cases {
+        let (reached, words) = case.join().unwrap();
+        println!("{a:16} {b:16} {}", if reached { "direct" } else { "-" });
+        if reached != expected {
+            wrong.push(format!("{a} and {b}:\n{words}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether the two meet, and what was said.
+fn reached(peer: &Path, a: &str, b: &str) -> (bool, String) {
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nat/lab.sh");
+    let output = in_namespaces().arg(lab).arg(peer).args([a, b]).output();
+    let output = output.unwrap();
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{a} and {b}: {errors}");
+    let is_direct = words.contains("Dialled Utp") && words.contains("echoed");
+    (is_direct, words + &errors)
+}
+
+fn namespaces_work() -> bool {
+    let mut trial = in_namespaces();
+    trial.args(["sh", "-c", "nft list ruleset && ip link add x type bridge"]);
+    trial.output().is_ok_and(|output| output.status.success())
+}
+
+/// A command in network and mount namespaces of its own, which end with it.
+fn in_namespaces() -> Command {
+    let mut command = Command::new("unshare");
+    // Ended with the first process, so that none of those that it started remains.
+    command.args(["--user", "--map-root-user", "--net", "--mount"]);
+    command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"]);
+    command
+}
+
+/// The program of `examples/peer.rs`.
+fn peer() -> PathBuf {
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--locked", "--package", "hyperswarm"])
+        .args(["--features", "utp", "--example", "peer"])
+        .status();
+    assert!(built.unwrap().success(), "the example does not build");
+    // This program lies in `target/debug/deps`, the other one beside that.
+    let tests = env::current_exe().unwrap();
+    tests.ancestors().nth(2).unwrap().join("examples/peer")
+}
