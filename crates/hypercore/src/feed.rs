@@ -184,13 +184,13 @@ impl Feed {
                 return Ok(None);
             }
             let first = core.append_batch(blocks)?;
+            self.shared.set_dirty();
             let appended = first..core.length();
             if !appended.is_empty() {
                 self.shared.swarm().appended(core, appended, &mut woken);
             }
             first
         };
-        self.shared.set_dirty();
         self.shared.wake(woken);
         Ok(Some(first))
     }

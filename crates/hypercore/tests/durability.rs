@@ -3,7 +3,8 @@
 mod common;
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
 
 use common::{block, file, make_log, pair, reader};
 use hypercore::{
@@ -345,4 +346,40 @@ fn a_directory_without_a_journal_opens_as_before() {
     file.write(0, &[0x5a; 700]).unwrap();
     let log = Hypercore::open(Arc::new(dir), options(Durability::EachAppend)).unwrap();
     check_blocks(&log, 3);
+}
+
+/// The tail that a killed process left is not durable when it is found, and nothing is appended
+/// that would have it flushed.
+#[test]
+fn what_a_killed_process_left_is_flushed_before_anybody_hears_of_it() {
+    let dir = FaultyDir::new();
+    let mut log = open(&dir, Durability::OnFlush);
+    log.append(block(0)).unwrap();
+    drop(log);
+    let feed = Feed::new(open(&dir, Durability::OnFlush));
+    assert_eq!((feed.length(), feed.durable_length()), (1, 0));
+    assert!(feed.needs_flush() && feed.is_dirty());
+    let peer = feed.join(Waker::noop().clone());
+    peer.handle_open();
+    assert_eq!(peer.bitfield(0, 1 << 20), [2, 0x80]);
+    let after = dir.crash(dir.log_len(), Keep::Nothing);
+    check_blocks(&open(&after, Durability::OnFlush), 1);
+}
+
+/// A doorbell that rang before the feed counted as unflushed would be answered too early, and the
+/// block never announced.
+#[test]
+fn who_is_told_of_an_append_finds_that_it_needs_a_flush() {
+    struct Bell(Feed, AtomicBool);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.1.fetch_or(self.0.is_dirty(), Ordering::Relaxed);
+        }
+    }
+    let (_, feed, _peer) = announced(Durability::OnFlush);
+    feed.flush().unwrap();
+    let bell = Arc::new(Bell(feed.clone(), AtomicBool::new(false)));
+    let _other = feed.join(bell.clone().into());
+    feed.append(block(0)).unwrap();
+    assert!(bell.1.load(Ordering::Relaxed));
 }

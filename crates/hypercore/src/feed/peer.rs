@@ -278,6 +278,7 @@ impl Peer {
                     .put(index, value.as_deref(), proof)
                     .map(|_| Received::Stored),
             };
+            shared.set_dirty();
             let mut swarm = shared.swarm();
             match (&result, value) {
                 (Ok(Received::Stored), Some(value)) => {
@@ -315,7 +316,6 @@ impl Peer {
             }
             result
         };
-        shared.set_dirty();
         shared.wake(woken);
         if let Err(PutError::Declined { .. }) = result {
             return Ok(Received::Declined);

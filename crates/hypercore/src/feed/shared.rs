@@ -24,7 +24,8 @@ pub(super) struct Shared {
     swarm: Mutex<Swarm>,
     /// Told of everything but the arrival of a block that somebody waits for by its index.
     changed: Event,
-    /// Whether something was written and not flushed.
+    /// Whether something was written and not flushed. Set while the log is locked for the change, so
+    /// that whoever is told of the change finds it set.
     dirty: AtomicBool,
 }
 
