@@ -18,10 +18,30 @@ impl Program {
     /// A command of `hyperdrive` with its arguments, and a storage directory of the test's own.
     #[must_use]
     pub fn new(storage: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        Self::prepared(storage, arguments, &["--no-swarm"])
+    }
+
+    /// As [`new`](Self::new), finding peers through the node of the DHT that listens on this port of
+    /// 127.0.0.1.
+    #[must_use]
+    pub fn in_network(
+        storage: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        bootstrap: u16,
+    ) -> Self {
+        let bootstrap = format!("127.0.0.1:{bootstrap}");
+        Self::prepared(storage, arguments, &["--no-lan", "--bootstrap", &bootstrap])
+    }
+
+    fn prepared(
+        storage: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        network: &[&str],
+    ) -> Self {
         let mut command = Command::new(binary());
         command
             .args(arguments)
-            .arg("--no-swarm")
+            .args(network)
             .arg("--storage")
             .arg(storage);
         command

@@ -115,6 +115,26 @@ module.exports = {
     if (args.flush !== false) await new Promise(resolve => at(args).flush(resolve))
   },
 
+  // Finds peers of what is open, a drive perhaps, by its discovery key, and replicates it with them.
+  async 'swarm.replicate' (args) {
+    const it = at(args)
+    const swarm = open({ as: 'swarm of ' + (args.on || 'it') }, hyperswarm({ bootstrap: bootstrap(args) }))
+    swarm.on('connection', (socket, info) => {
+      const stream = it.replicate(info.client, { live: true })
+      socket.on('error', () => {})
+      stream.on('error', () => {})
+      socket.pipe(stream).pipe(socket)
+      emit({ event: 'connection', client: info.client, type: info.type })
+    })
+    swarm.join(it.discoveryKey, { announce: !!args.announce, lookup: !!args.lookup })
+    await new Promise(resolve => swarm.flush(resolve))
+  },
+
+  // What peers of something open look for. -> topic
+  async 'swarm.topic' (args) {
+    return { topic: hex(at(args).discoveryKey) }
+  },
+
   async 'swarm.leave' (args) {
     await new Promise(resolve => at(args).leave(topic(args), resolve))
   }

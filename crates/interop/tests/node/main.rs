@@ -13,6 +13,7 @@ mod dht;
 mod drive_model;
 #[cfg(unix)]
 mod drive_storage;
+mod found_by_link;
 mod live;
 mod log_replication;
 mod log_storage;
