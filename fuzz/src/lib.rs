@@ -24,6 +24,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("bitfield", targets::bitfield),
+    ("dht", targets::dht),
     ("frames", targets::frames),
     ("handshake", targets::handshake),
     ("link", targets::link),

@@ -29,7 +29,83 @@ pub fn all() -> Vec<Seed> {
         &mut seeds,
     );
     links(&mut seeds);
+    dht(
+        &vectors("hyperswarm-dht/tests/vectors/hyperswarm.json"),
+        &mut seeds,
+    );
     seeds
+}
+
+/// The packets of each scenario as strangers' datagrams, those that end a process of the reference,
+/// and operations that are answered.
+fn dht(vectors: &Value, seeds: &mut Vec<Seed>) {
+    for scenario in list(&vectors["scenarios"]) {
+        let packets = list(&scenario["packets"]).map(|packet| {
+            let from = &vectors["nodes"][text(&packet["from"])]["port"];
+            let number = low_byte(number(from) - 42_001);
+            [vec![0, number], piece(&bytes(&packet["hex"]))].concat()
+        });
+        let steps: Vec<Vec<u8>> = packets.collect();
+        seeds.push(("dht", text(&scenario["title"]).to_owned(), steps.concat()));
+    }
+    let target = [7; 32];
+    let order = |choice: u8, target: &[u8], value: &[u8]| {
+        [vec![2, 5, choice], piece(target), piece(value)].concat()
+    };
+    // `peers` and `mutable-store` asked without a value.
+    let ask = |command: &str| {
+        let command = command.as_bytes();
+        let mut query = vec![0x58, 1, 8, 1, 0x10, 1, 0x22, 32];
+        query.extend(target);
+        query.extend([0x3a, low_byte(command.len() as u64)]);
+        query.extend(command);
+        [vec![0, 5], piece(&query)].concat()
+    };
+    let long = [7; 1001];
+    let record = |value: &[u8], signature: &[u8], salt: &[u8]| {
+        let mut out = Vec::new();
+        for (tag, bytes) in [(0x0a, value), (0x12, signature), (0x22, salt)] {
+            out.push(tag);
+            varint(&mut out, bytes.len() as u64);
+            out.extend(bytes);
+        }
+        out
+    };
+    let crashes = [
+        ask("peers"),
+        ask("mutable-store"),
+        order(1 | 8, &target, b""),
+        order(1, &target, &record(b"v", &[1; 63], b"")),
+        order(1, &target[..31], &record(b"v", &[1; 64], b"")),
+        order(1, &target, &record(&long, &[1; 64], &long[..65])),
+        order(2 | 8, &target, b""),
+        // A ping of ours, answered with an address whose port is 0.
+        [vec![4, 12, 3, 3, 0, 0x18], piece(&[1, 2, 3, 4, 0, 0])].concat(),
+    ];
+    for (i, crash) in crashes.into_iter().enumerate() {
+        seeds.push(("dht", format!("crash-{i}"), crash));
+    }
+    seeds.push((
+        "dht",
+        "announce-with-token".to_owned(),
+        order(0, &target, &[8, 0]),
+    ));
+    seeds.push(("dht", "time".to_owned(), vec![6, 1, 4, 2, 6, 30]));
+    let nodes: Vec<u8> = (1..5)
+        .flat_map(|i| [vec![i; 32], vec![50, 128 + i, 0, 1, 0xa4, 0x11 + i]].concat())
+        .collect();
+    for operation in 0..16 {
+        let begin = match operation {
+            9 | 11 => [vec![4, operation], piece(b"value")].concat(),
+            12.. => vec![4, operation, 3, 4],
+            _ => vec![4, operation],
+        };
+        let answers: Vec<u8> = (0..6_u8)
+            .flat_map(|i| [vec![3, 0, 16 + (i % 4) * 64], piece(&nodes)].concat())
+            .collect();
+        let steps = [begin, answers, vec![1, 20, 6, 1]].concat();
+        seeds.push(("dht", format!("operation-{operation:02}"), steps));
+    }
 }
 
 fn wire(vectors: &Value, seeds: &mut Vec<Seed>) {

@@ -1,11 +1,13 @@
 //! The targets. What an input means is said at each.
 
+mod dht;
 mod log;
 mod proof;
 mod replication;
 mod trie;
 mod wire;
 
+pub use dht::dht;
 pub(crate) use log::FILES as LOG_FILES;
 pub use log::storage;
 pub(crate) use proof::block as log_block;

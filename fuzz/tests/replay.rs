@@ -11,6 +11,11 @@ fn bitfield() {
 }
 
 #[test]
+fn dht() {
+    replay("dht");
+}
+
+#[test]
 fn frames() {
     replay("frames");
 }
