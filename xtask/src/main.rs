@@ -17,6 +17,7 @@ mod fuzz;
 mod graph;
 mod memory;
 mod node;
+mod packages;
 mod run;
 mod summary;
 mod test;

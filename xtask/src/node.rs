@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packages::{self, answers};
 use crate::run;
 
 /// Makes the Node packages ready. `Err` says why they cannot be, in words for the closing lines.
 pub(crate) fn prepare() -> Result<()> {
     if !(answers("node") && answers(NPM)) {
-        install_node();
+        packages::install(&["nodejs", "npm"]);
     }
     if !answers("node") {
         bail!("`node` is not on this machine");
@@ -24,35 +25,6 @@ pub(crate) fn prepare() -> Result<()> {
 
 /// `npm` is a batch file on Windows, which only a shell finds by its bare name.
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
-
-/// Whether the program can be run.
-fn answers(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-/// In CI, where nothing may be left out, a Debian machine without Node gets one. What fails here
-/// shows in the question that the caller asks next.
-fn install_node() {
-    if !run::in_ci() || !answers("apt-get") {
-        return;
-    }
-    run::announce("apt-get install nodejs npm");
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .status()
-    };
-    if apt(&["update", "-q"]).is_ok() {
-        let _shown_by_the_next_question = apt(&["install", "-y", "-q", "nodejs", "npm"]);
-    }
-}
 
 /// Installs what the lock file names, unless that is what is installed already.
 fn install_packages(dir: &Path) -> Result<()> {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{MetadataCommand, TargetKind};
 
 use crate::node;
+use crate::packages;
 use crate::run;
 use crate::summary::{Counts, Tally};
 
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 
 /// As [`run()`], at the end of a longer run of which these steps failed; each is one failure more.
 pub(crate) fn run_after(failed_steps: &[&str], args: &Args) -> Result<bool> {
+    packages::prepare_networks();
     let node = node::prepare();
     let workspace = workspace(args, node.is_ok())?;
     let corpora = fuzz_corpora(args)?;
