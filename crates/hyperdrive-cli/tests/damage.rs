@@ -110,6 +110,10 @@ fn a_share_from_truncated_storage_serves_everything_or_ends_in_an_error() {
             .run("author", &["share", "source", "--listen", "127.0.0.1:0"])
             .expect(7)
             .tells("restore the storage");
+        // Nor does it forget: whoever signs other blocks in place of the lost ones splits the log.
+        place
+            .run("author", &["share", "source", "--listen", "127.0.0.1:0"])
+            .expect(7);
     }
 }
 

@@ -26,7 +26,13 @@ impl Hypercore {
 
     /// Whether something was written that the next flush would make durable.
     pub(crate) fn is_unflushed(&self) -> bool {
-        self.content_dirty || !self.bits.dirty().is_empty()
+        self.content_dirty || !self.bits.dirty().is_empty() && !self.bits_are_evidence()
+    }
+
+    /// Whether the bits on disk are what tells that signed blocks were lost. Written anew, for the
+    /// shorter log, they would let the next opening sign other blocks in their place.
+    fn bits_are_evidence(&self) -> bool {
+        self.lost.is_some_and(|signed| signed > self.length)
     }
 
     /// Makes blocks, nodes and signatures durable, and the files that they are in.
@@ -48,7 +54,7 @@ impl Hypercore {
     fn write_out(&mut self) -> io::Result<()> {
         self.sync_content()?;
         let sync = self.options.durability != Durability::Never;
-        if !self.bits.dirty().is_empty() {
+        if !self.bits.dirty().is_empty() && !self.bits_are_evidence() {
             self.store.pages.write_blocks(&self.bits, sync)?;
             if sync {
                 self.store.pages.sync()?;

@@ -130,8 +130,7 @@ impl Export {
     /// Writes the drive into the folder, waiting for content that is not here for as long as it
     /// takes. `told` hears how far it is after each piece.
     ///
-    /// Files whose content is beyond what any connected peer knows of come last. If that is still
-    /// so by then, they are left out with a warning, since their entries may never come true.
+    /// Files whose content is beyond what is known of the log come last: it may never come.
     ///
     /// Dropping the future leaves some files written, each of them whole.
     pub async fn run(mut self, mut told: impl FnMut(Progress)) -> Result<Exported, MirrorError> {
@@ -150,11 +149,6 @@ impl Export {
                 self.folder.make_dir(key).map_err(DriveError::Io)
             } else {
                 ahead.advance(&stat);
-                if let Some(length) = ahead.end_before(&stat).await? {
-                    let reason = format!("no peer has its content, beyond block {length}");
-                    self.report.warnings.push(Warning::new(key, reason));
-                    continue;
-                }
                 self.write_file(key, &stat, &mut told).await
             };
             self.settle(key, done)?;
@@ -438,17 +432,6 @@ impl ReadAhead {
             runs,
             asked: VecDeque::new(),
         })
-    }
-
-    /// Where the content ends, if that is before the end of a file and no peer knows of more.
-    async fn end_before(&self, stat: &Stat) -> Result<Option<u64>, DriveError> {
-        let (Some(content), Some(run)) = (&self.content, run_of(stat)) else {
-            return Ok(None);
-        };
-        if run.end <= content.length() || content.update().await? || content.peers() == 0 {
-            return Ok(None);
-        }
-        Ok(Some(content.length()).filter(|length| *length < run.end))
     }
 
     /// The file of this entry is about to be read.
