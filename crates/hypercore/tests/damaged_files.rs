@@ -122,6 +122,32 @@ fn a_writer_that_lost_blocks_signs_nothing_else() {
     );
 }
 
+/// Closing the log wrote the bits of what was left, and the next writer knew of no loss.
+#[test]
+fn a_writer_that_lost_nodes_signs_nothing_else_however_often_it_is_opened() {
+    let whole = file(&left_behind(33, 33), "tree").len() as u64;
+    for len in (0..whole).step_by(40).chain([5, 31, 33]) {
+        let dir = left_behind(33, 33);
+        cut(&dir, "tree", len);
+        for round in 0..3 {
+            let Ok(mut log) =
+                Hypercore::open(Arc::new(dir.clone()), Options::new().key_pair(pair()))
+            else {
+                break;
+            };
+            let length = log.length();
+            if length < 33 {
+                let appended = log.append("other");
+                assert!(
+                    matches!(appended, Err(AppendError::Fork { .. })),
+                    "a tree of {len} bytes, opened {round} times before, {length} blocks"
+                );
+            }
+            log.close().unwrap();
+        }
+    }
+}
+
 #[test]
 fn blocks_that_are_cut_off_or_flipped_are_named() {
     let dir = left_behind(33, 33);
