@@ -2,7 +2,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hypercore::{Feed, Hypercore};
-use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey};
+use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey, derive_secret};
 use hypercore_storage::StorageDir;
 use zeroize::Zeroizing;
 
@@ -99,6 +99,12 @@ impl Corestore {
     /// The core of a discovery key if it is stored. Nothing is created.
     pub fn get_by_discovery_key(&self, key: &DiscoveryKey) -> Result<Option<Feed>, GetError> {
         self.inner.get_stored(key)
+    }
+
+    /// A secret for something else than cores: the same for the same names as long as the store has its
+    /// master key. In the namespace `corestore` it would be the seed of a core's key pair.
+    pub fn derive_secret(&self, namespace: &str, name: impl AsRef<[u8]>) -> Zeroizing<[u8; 32]> {
+        derive_secret(&self.inner.master_key, namespace, name.as_ref())
     }
 
     /// Walks over the cores in the directory, open or not.

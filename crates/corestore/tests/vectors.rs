@@ -44,6 +44,16 @@ fn names_lead_to_the_reference_keys_and_folders() {
 }
 
 #[test]
+fn secrets_for_other_uses_are_the_references() {
+    let options = Options::new().master_key([9; 32]);
+    let store = Corestore::open(Arc::new(MemoryDir::new()), options).expect("the store opens");
+    let secret = store.derive_secret("hyperdrive-daemon", "replication-keypair");
+    // Of derive-key, which the reference's daemon derives its identity with.
+    let expected = "e1f524b98e9d00d6cf3bcafcbff2f029c9ff40f9b176cd5b3e126ed83ef99aa8";
+    assert_eq!(hex::encode(*secret), expected);
+}
+
+#[test]
 fn namespaces_lead_to_the_reference_default_cores() {
     let vectors = load("tests/vectors/corestore.json");
     for group in vectors["corestore"].as_array().unwrap() {

@@ -27,5 +27,5 @@ mod signature;
 pub use discovery::DiscoveryKey;
 pub use hash::{Hash, leaf_hash, parent_hash, tree_hash};
 pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
-pub use namespace::derive_key_pair;
+pub use namespace::{derive_key_pair, derive_secret};
 pub use signature::{Signature, signable};
