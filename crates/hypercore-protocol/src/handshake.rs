@@ -1,5 +1,7 @@
 use std::fmt;
 
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
 use snow::{Builder, HandshakeState};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -22,6 +24,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// The static key that belongs to a seed, as the reference derives it: BLAKE2b-256 of the seed.
+    pub fn static_key_from_seed(seed: &[u8; 32]) -> [u8; 32] {
+        Blake2b::<U32>::digest(seed).into()
+    }
+
     /// The public half of the static key, which the remote will see.
     pub fn public_key(&self) -> [u8; 32] {
         x25519_dalek::x25519(self.static_key, x25519_dalek::X25519_BASEPOINT_BYTES)

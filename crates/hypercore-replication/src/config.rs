@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use crate::Identity;
+
 /// How a connection is replicated over. The defaults suit a long-lived peer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// Who we are (default: somebody else on each connection).
+    pub identity: Option<Identity>,
     /// Whether the connection stays when everything was exchanged (default: yes). Otherwise each
     /// side says that it is done, logs are closed one by one, and the stream ends with the last.
     pub live: bool,
@@ -30,6 +34,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            identity: None,
             live: true,
             upload: true,
             ack: false,

@@ -15,7 +15,7 @@ use hypercore_crypto::DiscoveryKey;
 use hypercore_protocol::{Role, Secrets, Timestamp};
 use hypercore_runtime::{BoxFuture, Runtime};
 
-use crate::{Config, FeedSource, ReplicationError, Replicator, ReplicatorEvent};
+use crate::{Config, FeedSource, Identity, ReplicationError, Replicator, ReplicatorEvent};
 
 /// What went over a connection that has ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,9 +45,10 @@ pub async fn replicate(
     config: Config,
 ) -> Result<Summary, ReplicationError> {
     let now = Timestamp::from_start(runtime.now());
+    let secrets = secrets(config.identity.as_ref())?;
     let mut driver = Driver {
         stream,
-        replicator: Replicator::new(role, secrets()?, config, now),
+        replicator: Replicator::new(role, secrets, config, now),
         opened: source.opened(),
         source: &*source,
         finds: FuturesUnordered::new(),
@@ -265,17 +266,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
     }
 }
 
-/// Fresh keys for one connection.
-fn secrets() -> Result<Secrets, ReplicationError> {
-    let mut bytes = [0; 88];
-    getrandom::fill(&mut bytes).map_err(|_| ReplicationError::Randomness)?;
+/// Fresh keys for one connection, but the static one that we are known by, if there is one.
+fn secrets(identity: Option<&Identity>) -> Result<Secrets, ReplicationError> {
     let mut secrets = Secrets {
         static_key: [0; 32],
         ephemeral_key: [0; 32],
         nonce: [0; 24],
     };
-    secrets.static_key.copy_from_slice(&bytes[..32]);
-    secrets.ephemeral_key.copy_from_slice(&bytes[32..64]);
-    secrets.nonce.copy_from_slice(&bytes[64..]);
+    let Secrets {
+        static_key,
+        ephemeral_key,
+        nonce,
+    } = &mut secrets;
+    for part in [&mut static_key[..], ephemeral_key, nonce] {
+        getrandom::fill(part).map_err(|_| ReplicationError::Randomness)?;
+    }
+    if let Some(identity) = identity {
+        secrets.static_key = *identity.static_key();
+    }
     Ok(secrets)
 }

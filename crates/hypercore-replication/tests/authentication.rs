@@ -11,7 +11,7 @@ use futures_lite::future::zip;
 use hypercore::Feed;
 use hypercore_crypto::DiscoveryKey;
 use hypercore_protocol::Role;
-use hypercore_replication::{Config, FeedSet, FeedSource, ReplicationError, replicate};
+use hypercore_replication::{Config, FeedSet, FeedSource, Identity, ReplicationError, replicate};
 use hypercore_runtime::{BoxFuture, Runtime};
 use testkit::{Sim, SimRuntime};
 
@@ -106,4 +106,36 @@ fn who_is_wanted_gets_everything() {
         assert!(result.is_ok(), "{result:?}");
         assert_eq!(blocks, 10);
     }
+}
+
+#[test]
+fn who_has_an_identity_is_recognised() {
+    let identity = Identity::from_seed(&[7; 32]);
+    let known = identity.public_key();
+    let keys = |identity: Option<Identity>| {
+        let sim = Sim::new(1);
+        let (a, b) = (sim.host([10, 0, 0, 1]), sim.host([10, 0, 0, 2]));
+        let feeds = || Arc::new(FeedSet::from_iter([writer_of(1)]));
+        let mut plain = Config::default();
+        plain.live = false;
+        let mut config = plain.clone();
+        config.identity = identity;
+        let connection = async {
+            let listener = a.listen_tcp(([0, 0, 0, 0], 0).into()).await.unwrap();
+            let (theirs, ours) = zip(b.connect_tcp(listener.local_addr()), listener.accept()).await;
+            let ours = replicate(ours.unwrap(), Role::Responder, feeds(), a.clone(), config);
+            let theirs = replicate(theirs.unwrap(), Role::Initiator, feeds(), b.clone(), plain);
+            zip(ours, theirs).await.1.unwrap().remote_public_key
+        };
+        sim.run(SOON, connection)
+            .expect("both ends come to an end")
+            .expect("the handshake tells the key")
+    };
+    assert_eq!(keys(Some(identity.clone())), known);
+    assert_eq!(keys(Some(identity)), known);
+    assert_ne!(
+        keys(None),
+        keys(None),
+        "otherwise each connection has its own"
+    );
 }
