@@ -23,8 +23,8 @@ mod swarm;
 pub use config::{JoinOptions, SwarmConfig};
 pub use dedup::{Carrier, Keep, Side, decide};
 pub use error::NodeError;
-pub use node::{MAX_UNREAD, Node, NodeConfig, NodeEvent, Walk};
+pub use node::{MAX_UNREAD, Node, NodeConfig, NodeEvent, NodeStatus, Reach, Walk};
 pub use swarm::{
-    Connection, ConnectionInfo, FAREWELL, Handle, LanStatus, MAX_TOPICS, Reach, Swarm, SwarmEvent,
+    Connection, ConnectionInfo, FAREWELL, Handle, LanStatus, MAX_TOPICS, Swarm, SwarmEvent,
     SwarmStatus, Verdict,
 };

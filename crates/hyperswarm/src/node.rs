@@ -16,8 +16,10 @@ use hyperswarm_dht::{
 use crate::NodeError;
 
 mod driver;
+mod status;
 mod walk;
 
+pub use status::{NodeStatus, Reach};
 pub use walk::Walk;
 
 /// How a [`Node`] is bound and what it is in the DHT.
@@ -267,6 +269,11 @@ impl Node {
             state.listeners.push(sender);
         }
         receiver
+    }
+
+    /// How the node is doing: whether it can be reached, and how others see it.
+    pub fn status(&self) -> NodeStatus {
+        status::look(&self.inner)
     }
 
     /// Looks into the node itself.

@@ -339,12 +339,11 @@ impl Peers {
     /// Whether somebody who dialled us is let in. Whoever is counts until
     /// [`left`](Self::left).
     pub fn accept(&mut self, from: IpAddr) -> bool {
-        let count: usize = self.incoming.values().sum();
         let its = self.incoming.get(&from).copied().unwrap_or(0);
         let banned =
             |address: &SocketAddrV4| IpAddr::V4(*address.ip()) == from && !from.is_loopback();
         if self.is_full()
-            || count >= self.config.max_incoming
+            || self.incoming() >= self.config.max_incoming
             || (!from.is_loopback() && its >= self.config.max_incoming_per_ip)
             || self.banned.iter().any(banned)
         {
@@ -366,7 +365,12 @@ impl Peers {
 
     /// Connections in both directions.
     pub fn connections(&self) -> usize {
-        self.incoming.values().sum::<usize>() + self.count(State::Connected)
+        self.incoming() + self.count(State::Connected)
+    }
+
+    /// How many of them others have dialled.
+    pub fn incoming(&self) -> usize {
+        self.incoming.values().sum()
     }
 
     /// Peers that are known.

@@ -28,7 +28,7 @@ mod topic;
 mod utp;
 
 pub use connection::{Connection, ConnectionInfo, Handle, Verdict};
-pub use status::{LanStatus, Reach, SwarmStatus};
+pub use status::{LanStatus, SwarmStatus};
 
 /// Finds peers by topic and connects to them.
 ///

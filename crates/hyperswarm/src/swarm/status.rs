@@ -1,14 +1,13 @@
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use hyperswarm_dht::ObservedAddress;
 
 use super::{Inner, SwarmEvent};
-use crate::NodeEvent;
-use crate::lan::links;
+use crate::{NodeEvent, Reach};
 
 /// How a swarm is doing, from [`Swarm::status`](crate::Swarm::status).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SwarmStatus {
     /// Where we listen.
@@ -17,8 +16,13 @@ pub struct SwarmStatus {
     pub observed: Option<ObservedAddress>,
     /// What stands between us and them.
     pub reach: Reach,
+    /// Whether the first walk through the DHT is over. Until then `observed` and `nodes` are about
+    /// to change.
+    pub is_ready: bool,
     /// Nodes in the routing table.
     pub nodes: usize,
+    /// About how many nodes the DHT has; `None` while too few are known to tell.
+    pub network_size: Option<f64>,
     /// Whether we keep our id to ourselves, as nodes do that are new or cannot be reached.
     pub is_ephemeral: bool,
     /// Topics that are joined.
@@ -27,22 +31,10 @@ pub struct SwarmStatus {
     pub peers: usize,
     /// Connections in both directions.
     pub connections: usize,
+    /// How many of them others have dialled.
+    pub incoming: usize,
     /// Whether peers are looked for on the local network.
     pub lan: LanStatus,
-}
-
-/// Who can reach us.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Reach {
-    /// Nobody has told how they see us, or they do not agree.
-    Unknown,
-    /// Others see the address that we have: no NAT is in between. A firewall may be.
-    Direct,
-    /// Behind a NAT that gives us the same port towards everybody. A hole can be punched.
-    Punchable,
-    /// Behind a NAT that gives us another port towards each destination. Few can reach us; we reach
-    /// those who are not behind a strict NAT themselves.
-    Symmetric,
 }
 
 /// Whether local discovery works.
@@ -60,13 +52,7 @@ pub enum LanStatus {
 }
 
 pub(super) fn look(inner: &Inner) -> SwarmStatus {
-    let (observed, nodes, is_ephemeral) = inner.node.inspect(|dht| {
-        (
-            dht.observed_address(),
-            dht.nodes().count(),
-            dht.is_ephemeral(),
-        )
-    });
+    let node = inner.node.status();
     let state = inner.state();
     let lan = match (&state.lan, &state.lan_error) {
         (Some(lan), _) => LanStatus::On { links: lan.links() },
@@ -74,28 +60,18 @@ pub(super) fn look(inner: &Inner) -> SwarmStatus {
         (None, None) => LanStatus::Off,
     };
     SwarmStatus {
-        local: inner.local,
-        observed,
-        reach: reach(inner, observed),
-        nodes,
-        is_ephemeral,
+        local: node.local,
+        observed: node.observed,
+        reach: node.reach,
+        is_ready: node.is_ready,
+        nodes: node.nodes,
+        network_size: node.network_size,
+        is_ephemeral: node.is_ephemeral,
         topics: state.topics.len(),
         peers: state.peers.len(),
         connections: state.peers.connections(),
+        incoming: state.peers.incoming(),
         lan,
-    }
-}
-
-fn reach(inner: &Inner, observed: Option<ObservedAddress>) -> Reach {
-    let Some(observed) = observed else {
-        return Reach::Unknown;
-    };
-    let ours = links(Ipv4Addr::UNSPECIFIED).unwrap_or_default();
-    let is_ours = observed.ip.is_loopback() || ours.iter().any(|link| link.address == observed.ip);
-    match observed.port {
-        Some(port) if is_ours && port == inner.local.port() => Reach::Direct,
-        Some(_) => Reach::Punchable,
-        None => Reach::Symmetric,
     }
 }
 
