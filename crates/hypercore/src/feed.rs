@@ -141,6 +141,13 @@ impl Feed {
             .map_or(0, |core| core.downloaded(range))
     }
 
+    /// How many bytes of a range are stored here.
+    pub fn held_bytes(&self, range: Range<u64>) -> Result<u64, ReadError> {
+        let core = self.shared.core();
+        let core = core.as_ref().ok_or(ReadError::Closed)?;
+        Ok(core.held_bytes(range)?)
+    }
+
     /// The first block of `from..end` that is not stored here.
     pub fn next_missing(&self, from: u64, end: u64) -> Option<u64> {
         match self.shared.core().as_ref() {
@@ -210,27 +217,36 @@ impl Feed {
     ///
     /// Refused if the log is written here: see [`Hypercore::clear`].
     pub fn clear(&self, range: Range<u64>) -> Result<(), ReadError> {
-        self.clear_with(range, Hypercore::clear)
+        let ranges = [range];
+        let [range] = &ranges;
+        self.clear_with(&ranges, |core| core.clear(range.clone()))
     }
 
     /// As [`clear`](Self::clear), also if the log is written here. Blocks that no peer has are lost.
     pub fn clear_own(&self, range: Range<u64>) -> Result<(), ReadError> {
-        self.clear_with(range, Hypercore::clear_own)
+        self.clear_own_runs(&[range])
+    }
+
+    /// As [`clear_own`](Self::clear_own), for several ranges at the cost of one flush.
+    pub fn clear_own_runs(&self, ranges: &[Range<u64>]) -> Result<(), ReadError> {
+        self.clear_with(ranges, |core| core.clear_own_runs(ranges))
     }
 
     fn clear_with(
         &self,
-        range: Range<u64>,
-        clear: fn(&mut Hypercore, Range<u64>) -> io::Result<u64>,
+        ranges: &[Range<u64>],
+        clear: impl FnOnce(&mut Hypercore) -> io::Result<u64>,
     ) -> Result<(), ReadError> {
         {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
-            clear(core, range.clone())?;
+            clear(core)?;
             let mut swarm = self.shared.swarm();
             // Clearing flushes.
             swarm.announce_durable(core);
-            swarm.cleared(range);
+            for range in ranges {
+                swarm.cleared(range.clone());
+            }
         }
         self.shared.set_dirty();
         self.shared.changed();

@@ -66,3 +66,20 @@ fn a_copy_answers_as_far_as_it_holds_nodes() {
     assert_eq!(copy.roots_at(5).unwrap(), None);
     assert_eq!(copy.signature(6).unwrap(), log.signature(7).unwrap());
 }
+
+#[test]
+fn the_bytes_of_held_blocks_are_counted_and_several_ranges_cleared_at_once() {
+    let mut log = make_log(&MemoryDir::new(), "batch", 20);
+    let bytes = |blocks: std::ops::Range<u64>| blocks.map(|index| block(index).len() as u64).sum();
+    let all: u64 = bytes(0..20);
+    assert_eq!(log.held_bytes(0..1000).unwrap(), all);
+    assert_eq!(log.held_bytes(3..9).unwrap(), bytes(3..9));
+    assert_eq!(log.held_bytes(7..7).unwrap(), 0);
+    // Ranges may overlap, and hold what is not there.
+    let ranges = [4..6, 15..17, 5..8, 19..40];
+    assert_eq!(log.clear_own_runs(&ranges).unwrap(), 7);
+    let gone: u64 = bytes(4..8) + bytes(15..17) + bytes(19..20);
+    assert_eq!(log.held_bytes(0..20).unwrap(), all - gone);
+    assert_eq!(log.clear_own_runs(&ranges).unwrap(), 0);
+    assert!(log.has(3) && !log.has(4) && log.has(8) && log.has(17) && !log.has(19));
+}

@@ -24,10 +24,18 @@ impl Hypercore {
 
     /// As [`clear`](Self::clear), also if the log is written here. Blocks that no peer has are lost.
     pub fn clear_own(&mut self, range: Range<u64>) -> io::Result<u64> {
+        self.clear_own_runs(&[range])
+    }
+
+    /// As [`clear_own`](Self::clear_own), for several ranges at the cost of one flush.
+    pub fn clear_own_runs(&mut self, ranges: &[Range<u64>]) -> io::Result<u64> {
         if self.options.read_only {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let held: Vec<u64> = self.bits.blocks(range).collect();
+        let blocks = |range: &Range<u64>| self.bits.blocks(range.clone());
+        let mut held: Vec<u64> = ranges.iter().flat_map(blocks).collect();
+        held.sort_unstable();
+        held.dedup();
         if held.is_empty() {
             return Ok(0);
         }
@@ -41,6 +49,16 @@ impl Hypercore {
             }
         }
         Ok(held.len() as u64)
+    }
+
+    /// How many bytes of a range are stored here.
+    pub fn held_bytes(&self, range: Range<u64>) -> io::Result<u64> {
+        let held: Vec<u64> = self.bits.blocks(range).collect();
+        let mut sum = 0;
+        for run in held.chunk_by(|a, b| a + 1 == *b) {
+            sum += self.extent(run)?.map_or(0, |(_, bytes)| bytes);
+        }
+        Ok(sum)
     }
 
     /// Where consecutive blocks lie in the data, and their bytes.
