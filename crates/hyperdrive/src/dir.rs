@@ -35,43 +35,6 @@ impl Drive {
     pub(crate) fn read_key(&self, key: &str) -> ReadDir {
         ReadDir::new(self.clone(), key.to_owned(), true)
     }
-
-    /// Fetches the content of a file, or of every file below a directory, for reading it later
-    /// without peers. Symlinks below the path are not followed. Ends when everything is here;
-    /// dropping it gives up what is missing.
-    ///
-    /// Entries whose content cannot exist are passed over.
-    pub async fn download(&self, path: &str) -> Result<(), DriveError> {
-        let top = self.entry(path, true).await?;
-        let content = self.content().await?;
-        let mut runs = vec![];
-        if top.stat.is_dir() && top.stat.mount.is_none() {
-            let mut entries = self.read_key(&top.key);
-            while let Some(entry) = entries.next().await {
-                match entry {
-                    Ok(entry) => runs.extend(run(&entry.stat)),
-                    Err(DriveError::BadEntry { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        } else {
-            runs.extend(run(&top.stat));
-        }
-        runs.sort_unstable_by_key(|run| run.start);
-        let downloads = runs.into_iter().map(|run| content.download(run));
-        let mut downloads = futures_util::stream::iter(downloads).buffer_unordered(DOWNLOADS);
-        while let Some(done) = downloads.next().await {
-            done?;
-        }
-        Ok(())
-    }
-}
-
-/// The blocks of a file, if it has any in the content log.
-fn run(stat: &Stat) -> Option<std::ops::Range<u64>> {
-    let content = stat.is_file() && stat.mount.is_none() && stat.blocks > 0;
-    let end = stat.offset.checked_add(stat.blocks)?;
-    content.then_some(stat.offset..end)
 }
 
 /// One entry of a directory.
@@ -196,6 +159,3 @@ fn dir_entry(entry: Entry, dir: &str) -> DirEntry {
 
 /// How many children are looked up at once.
 const LOOKUPS: usize = 16;
-
-/// How many files are fetched at once.
-const DOWNLOADS: usize = 64;

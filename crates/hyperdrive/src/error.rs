@@ -90,6 +90,9 @@ pub enum DriveError {
     /// The secret key of the drive, or of its content, is not here.
     #[error("the drive is not writable: its secret key is not here")]
     NotWritable,
+    /// The content is written here, and clearing it could lose it for everybody.
+    #[error("the drive's content is written here and may be nowhere else")]
+    OwnContent,
     /// The drive is looked at in an older version, which cannot change.
     #[error("version {version} of the drive is read-only")]
     Checkout {
@@ -185,6 +188,7 @@ impl DriveError {
             Self::TooLarge { .. } => "EFBIG",
             Self::Mounted { .. } => "EXDEV",
             Self::NotWritable | Self::Checkout { .. } => "EROFS",
+            Self::OwnContent => "EPERM",
             _ => return None,
         })
     }
@@ -205,6 +209,7 @@ impl DriveError {
             Self::BadEntry { .. } | Self::NoContent | Self::TooManyTags { .. } => {
                 ErrorKind::InvalidData
             }
+            Self::OwnContent => ErrorKind::PermissionDenied,
             Self::Conflict => ErrorKind::ResourceBusy,
             Self::Io(error) => error.kind(),
             // `FilesystemLoop` is not stable.

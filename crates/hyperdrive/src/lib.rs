@@ -34,8 +34,10 @@
 //! ```
 
 mod batch;
+mod clear;
 mod content;
 mod dir;
+mod download;
 mod drive;
 mod error;
 mod lookup;
@@ -43,17 +45,23 @@ pub mod mirror;
 mod path;
 mod read;
 mod rename;
+mod runs;
 mod schema;
 mod stat;
+mod stats;
 mod tags;
+mod turns;
 mod versions;
 mod write;
 
 pub use batch::Batch;
+pub use clear::{ClearOptions, Cleared};
 pub use dir::{DirEntry, ReadDir};
+pub use download::{Download, DownloadProgress};
 pub use drive::{Drive, Options};
 pub use error::{DriveError, EntryFault};
 pub use read::ReadStream;
 pub use stat::{Attributes, FileType, Mount, Stat, StatError};
+pub use stats::FileStats;
 pub use versions::{Change, ChangeKind, DiffStream, History, Reverted};
 pub use write::FileWriter;

@@ -11,10 +11,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::path::PathBuf;
-use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
@@ -118,17 +116,4 @@ pub enum MirrorError {
         /// How.
         error: io::Error,
     },
-}
-
-/// Waits for nothing, once: whoever polls may do something else in between.
-async fn take_turns() {
-    let mut waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -66,6 +66,12 @@ impl Drive {
     }
 }
 
+/// The name and the version of the tag that a node holds.
+pub(crate) fn of_node(node: &Node) -> Option<(&str, u64)> {
+    let name = node.key.strip_prefix(TAGS)?.strip_prefix('/')?;
+    Some((name, decode(node).filter(|_| node.hidden)?))
+}
+
 /// Puts a tag under its key.
 pub(crate) async fn put_tag(
     batch: &mut hypertrie::Batch,

@@ -6,21 +6,10 @@ mod common;
 
 use std::fs;
 
-use common::{drive, export, tree};
+use common::{drive, export, put_raw, tree};
 use futures_lite::future::block_on;
 use hyperdrive::mirror::Written;
 use hyperdrive::{Attributes, Drive, FileType, Stat};
-use hypertrie::{Op, Trie};
-
-/// Puts an entry under a key that no well-meaning writer would use.
-async fn put_raw(drive: &Drive, key: &str, stat: &Stat) {
-    let trie = Trie::open(drive.metadata().clone(), hypertrie::Options::new())
-        .await
-        .unwrap();
-    trie.batch(vec![Op::put(key, bytes::Bytes::from(stat.encode()))])
-        .await
-        .unwrap();
-}
 
 /// An entry for a file that has the content of another.
 async fn file(drive: &Drive) -> Stat {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use hypercore::Download;
 
 use super::folder::{Folder, Found, Kind, target_text};
-use super::{MirrorError, Progress, Warning, Written, link, take_turns};
+use super::{MirrorError, Progress, Warning, Written, link};
 use crate::path::{self, is_plain_name};
+use crate::turns::take_turns;
 use crate::{Drive, DriveError, Stat};
 
 /// A version of a drive compared with a folder, and about to be written into it.

@@ -8,7 +8,8 @@ use hypercore::Feed;
 
 use super::folder::open_for_reading;
 use super::scan::{FileState, Local, Scan, scan};
-use super::{MirrorError, Progress, Warning, Written, take_turns};
+use super::{MirrorError, Progress, Warning, Written};
+use crate::turns::take_turns;
 use crate::{Attributes, Batch, Drive, DriveError, FileType, Stat, path};
 
 /// A folder compared with a drive, and about to be written into it.

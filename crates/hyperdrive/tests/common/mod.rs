@@ -1,6 +1,11 @@
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+// The same two feeds without a wire as in the log's own tests.
+#[allow(unreachable_pub, reason = "it is public there")]
+#[path = "../../../hypercore/tests/common/link.rs"]
+pub(crate) mod link;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +15,50 @@ use hypercore_storage::MemoryDir;
 use hyperdrive::mirror::{
     Export, ExportOptions, Exported, Import, ImportOptions, Imported, Written,
 };
-use hyperdrive::{Drive, Options};
+use hyperdrive::{Drive, Options, Stat};
+use hypertrie::{Op, Trie};
 
 /// An empty drive in memory.
 pub(crate) async fn drive() -> Drive {
     let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap();
     Drive::create(&store, Options::new()).await.unwrap()
+}
+
+/// A copy of a drive in memory, which has nothing of it yet.
+pub(crate) async fn copy_of(drive: &Drive) -> Drive {
+    let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap();
+    Drive::open(&store, &drive.key(), Options::new())
+        .await
+        .unwrap()
+}
+
+/// Connects a drive with its copy, which learns where the content is and fetches nothing else.
+pub(crate) fn connect_sparsely(drive: &Drive, copy: &Drive) -> [link::Link; 2] {
+    let mut paths = link::Link::new(drive.metadata(), copy.metadata());
+    let links = &mut [&mut paths];
+    link::run(links, copy.update()).unwrap().unwrap();
+    let theirs = link::run(links, copy.content()).unwrap().unwrap();
+    let mut content = link::Link::new(&drive.content_now().unwrap(), &theirs);
+    link::settle(&mut [&mut content]);
+    [paths, content]
+}
+
+/// Connects a drive with its copy, which fetches all paths.
+pub(crate) fn connect(drive: &Drive, copy: &Drive) -> [link::Link; 2] {
+    let mut links = connect_sparsely(drive, copy);
+    let paths = copy.metadata().download(0..drive.version());
+    link::run(&mut [&mut links[0]], paths).unwrap().unwrap();
+    links
+}
+
+/// Puts an entry under a key that no well-meaning writer would use.
+pub(crate) async fn put_raw(drive: &Drive, key: &str, stat: &Stat) {
+    let trie = Trie::open(drive.metadata().clone(), hypertrie::Options::new())
+        .await
+        .unwrap();
+    trie.batch(vec![Op::put(key, bytes::Bytes::from(stat.encode()))])
+        .await
+        .unwrap();
 }
 
 pub(crate) async fn import(folder: &Path, drive: &Drive, before: &Written) -> Imported {
