@@ -54,11 +54,7 @@ impl Budget {
         if !is_limited(ip) {
             return MAX_REPLY_BYTES;
         }
-        if now >= self.period_end {
-            self.flows.clear();
-            self.total = Flow::default();
-            self.period_end = now + PERIOD;
-        }
+        self.turn(now);
         let bytes = bytes as u64;
         let always = FACTOR * bytes;
         let is_full = self.flows.len() >= self.max_flows;
@@ -80,6 +76,30 @@ impl Budget {
             left = left.min(self.total.left(self.unproven_total).max(always));
         }
         clamp(left)
+    }
+
+    /// Whether a datagram may go to an address that others have named, and counts it if so.
+    pub(crate) fn may_send(
+        &mut self,
+        ip: Ipv4Addr,
+        bytes: usize,
+        is_proven: bool,
+        now: Timestamp,
+    ) -> bool {
+        let may = self.received(ip, 0, is_proven, now) >= bytes;
+        if may {
+            self.sent(ip, bytes);
+        }
+        may
+    }
+
+    /// Begins a new period when the last one is over.
+    fn turn(&mut self, now: Timestamp) {
+        if now >= self.period_end {
+            self.flows.clear();
+            self.total = Flow::default();
+            self.period_end = now + PERIOD;
+        }
     }
 
     /// Counts what was sent in reaction to somebody's datagram.

@@ -39,25 +39,25 @@ impl Dht {
         message: &Message<'_>,
         allowance: usize,
     ) {
-        let asker = Asker {
+        let mut asker = Asker {
             address: from,
             rid: message.rid,
             allowance,
         };
         let target = message.target.and_then(Id::from_slice);
         match (message.command, target) {
-            (Some(command::PING), _) => self.serve_ping(asker, message.value),
+            (Some(command::PING), _) => self.serve_ping(&mut asker, message.value),
             (Some(command::HOLEPUNCH), _) => {
-                self.serve_punch(from, message.rid, message.value.unwrap_or_default());
+                self.serve_punch(&mut asker, message.value.unwrap_or_default());
             }
             (Some(command), Some(target)) => {
                 if let Some(answer) = self.answer_query(asker, command, target, message.value) {
-                    self.reply(asker, answer);
+                    self.reply(&mut asker, answer);
                 }
             }
             _ => return,
         }
-        self.met(from, id, allowance);
+        self.met(asker, id);
     }
 
     pub(super) fn serve_update(
@@ -75,32 +75,33 @@ impl Dht {
         let (Some(command), Some(target)) = (message.command, target) else {
             return;
         };
-        let asker = Asker {
+        let mut asker = Asker {
             address: from,
             rid: message.rid,
             allowance,
         };
         if let Some(answer) = self.answer_update(from, command, target, message.value) {
-            self.reply(asker, answer);
+            self.reply(&mut asker, answer);
         }
-        self.met(from, id, allowance);
+        self.met(asker, id);
     }
 
     /// Somebody unproven has shown an id. If there is room for it, it is asked whether it is there.
-    fn met(&mut self, from: SocketAddrV4, id: Option<Id>, allowance: usize) {
+    fn met(&mut self, asker: Asker, id: Option<Id>) {
+        let address = asker.address;
         if let Some(id) = id
-            && allowance > PING_BYTES
-            && self.table.is_welcome(Node { id, address: from })
+            && asker.allowance >= CHECK_BYTES
+            && self.table.is_welcome(Node { id, address })
         {
             let before = self.outgoing.len();
-            self.check(Node { id, address: from });
+            self.check(Node { id, address });
             if self.outgoing.len() > before {
-                self.budget.sent(*from.ip(), PING_BYTES);
+                self.budget.sent(*address.ip(), CHECK_BYTES);
             }
         }
     }
 
-    fn serve_ping(&mut self, asker: Asker, expected: Option<&[u8]>) {
+    fn serve_ping(&mut self, asker: &mut Asker, expected: Option<&[u8]>) {
         if expected.is_none_or(|id| id == self.id.as_bytes()) {
             let answer = Answer {
                 value: Some(encode_peer(asker.address).to_vec()),
@@ -280,16 +281,21 @@ impl Dht {
         Ok(())
     }
 
-    /// A packet of a hole punch: one to be forwarded, one to be answered, or one that has done its
-    /// work by leaving its sender.
-    fn serve_punch(&mut self, from: SocketAddrV4, rid: u64, value: &[u8]) {
+    /// A packet of a hole punch: one to be forwarded, one to be answered, or one that was to open the
+    /// NAT of its sender and came through ours.
+    ///
+    /// The reference passes the last over. Its answer goes where the sender's NAT lets it in, even
+    /// if that has chosen another port for us than the one that the referrer knows.
+    fn serve_punch(&mut self, asker: &mut Asker, value: &[u8]) {
         let Ok(punch) = Punch::decode(value) else {
             return;
         };
         if let Some(peer) = punch.to.and_then(decode_peer) {
-            self.forward_punch(from, rid, peer);
+            self.forward_punch(asker.address, asker.rid, peer);
         } else if let Some(peer) = punch.from.and_then(decode_peer) {
-            self.answer_punch(from, rid, peer);
+            self.answer_punch(asker.address, asker.rid, peer);
+        } else if punch == Punch::default() {
+            self.reply(asker, Answer::default());
         }
     }
 
@@ -340,6 +346,13 @@ impl Dht {
             ..Message::new(Kind::Response, rid)
         };
         let datagram = message.encode();
+        let is_proven = self.proven.contains(peer);
+        if !self
+            .budget
+            .may_send(*peer.ip(), datagram.len(), is_proven, self.now)
+        {
+            return;
+        }
         self.transmit(peer, datagram);
         self.inform(Event::PunchRequested {
             from: peer,
@@ -353,7 +366,7 @@ impl Dht {
 
     /// Sends an answer that is no longer than the asker's allowance: first fewer nodes, then no
     /// token, at last no answer.
-    fn reply(&mut self, asker: Asker, answer: Answer) {
+    fn reply(&mut self, asker: &mut Asker, answer: Answer) {
         let to = encode_peer(asker.address);
         let token = self.tokens.token(asker.address, self.now);
         let mut message = Message {
@@ -381,6 +394,7 @@ impl Dht {
             .as_deref()
             .filter(|_| bytes + NODES_OVERHEAD_BYTES <= asker.allowance);
         let datagram = message.encode();
+        asker.allowance -= datagram.len();
         self.budget.sent(*asker.address.ip(), datagram.len());
         self.transmit(asker.address, datagram);
     }
@@ -433,8 +447,8 @@ const ANSWER_OVERHEAD_BYTES: usize = 15 + 9 + 35 + 35 + 3 + 3 + 6;
 /// Tag and length of the nodes.
 const NODES_OVERHEAD_BYTES: usize = 3;
 
-/// Length of a ping with the id that is expected.
-const PING_BYTES: usize = 98;
+/// Most that is sent to see whether somebody is there: a ping with the id that is expected, twice.
+const CHECK_BYTES: usize = 2 * 98;
 
 // The reference's words, to which its clients pay attention.
 const UNSUPPORTED_COMMAND: &str = "Unsupported command";
