@@ -4,17 +4,21 @@
 //! cargo run -p hyperswarm --features utp --example peer -- node 0.0.0.0:49737
 //! cargo run -p hyperswarm --features utp --example peer -- announce TOPIC 192.168.1.7:49737
 //! cargo run -p hyperswarm --features utp --example peer -- lookup TOPIC 192.168.1.7:49737
+//! cargo run -p hyperswarm --features utp --example peer -- status 192.168.1.7:49737
 //! ```
 //!
-//! `node` is a node of the DHT that the others begin with. Who announces echoes what it is sent; who
-//! looks up says hello to everybody it finds and ends with the first echo. TOPIC is any text.
+//! `node` is a node of the DHT that the others begin with; further ones name one that is there already.
+//! Who announces echoes what it is sent; who looks up says hello to everybody it finds and ends with
+//! the first echo. `status` tells how others see us as soon as enough of them have. TOPIC is any text.
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hypercore_runtime::{Runtime, Tokio};
-use hyperswarm::{Connection, JoinOptions, Node, NodeConfig, Side, Swarm, SwarmConfig};
+use hyperswarm::{
+    Connection, JoinOptions, Node, NodeConfig, Reach, Side, Swarm, SwarmConfig, SwarmEvent,
+};
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
@@ -24,21 +28,48 @@ async fn main() -> Done {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["node", listen] => node(runtime, listen.parse()?).await,
+        ["node", listen] => node(runtime, listen.parse()?, None).await,
+        ["node", listen, known] => node(runtime, listen.parse()?, Some(known.parse()?)).await,
         [role @ ("announce" | "lookup"), topic, bootstrap] => {
             peer(runtime, *role == "announce", topic, bootstrap.parse()?).await
         }
-        _ => Err("expected `node ADDR:PORT` or `announce|lookup TOPIC ADDR:PORT`".into()),
+        ["status", bootstrap] => status(runtime, bootstrap.parse()?).await,
+        _ => Err(
+            "expected `node ADDR:PORT [ADDR:PORT]`, `announce|lookup TOPIC ADDR:PORT` or \
+                  `status ADDR:PORT`"
+                .into(),
+        ),
     }
 }
 
-async fn node(runtime: Arc<dyn Runtime>, listen: SocketAddrV4) -> Done {
+async fn node(
+    runtime: Arc<dyn Runtime>,
+    listen: SocketAddrV4,
+    known: Option<SocketAddrV4>,
+) -> Done {
     let mut config = NodeConfig::default();
     config.listen = listen;
     config.dht.ephemeral = false;
+    config.dht.bootstrap.extend(known);
     let node = Node::bind(runtime, config)?;
+    node.ready().await?;
     println!("listening on {}", node.local_addr());
     std::future::pending().await
+}
+
+async fn status(runtime: Arc<dyn Runtime>, bootstrap: SocketAddrV4) -> Done {
+    let mut config = NodeConfig::default();
+    config.dht.bootstrap = vec![bootstrap];
+    let node = Node::bind(runtime, config)?;
+    let events = node.events();
+    while node.status().reach == Reach::Unknown {
+        events.recv().await?;
+    }
+    let status = node.status();
+    let observed = status.observed.map(|it| it.ip);
+    println!("{:?} {observed:?}", status.reach);
+    node.close().await;
+    Ok(())
 }
 
 async fn peer(
@@ -55,6 +86,7 @@ async fn peer(
     for (place, byte) in topic.iter_mut().zip(name.bytes()) {
         *place = byte;
     }
+    tokio::spawn(tell(swarm.events()));
     let lookup = !announce;
     swarm.join(topic, JoinOptions { announce, lookup });
     if announce {
@@ -72,6 +104,16 @@ async fn peer(
         }
     }
     Ok(())
+}
+
+async fn tell(events: async_channel::Receiver<SwarmEvent>) {
+    while let Ok(event) = events.recv().await {
+        match event {
+            SwarmEvent::Found { address, .. } => println!("found {address}"),
+            SwarmEvent::DialFailed { address, error } => println!("{address}: {error}"),
+            _ => {}
+        }
+    }
 }
 
 async fn greet(mut connection: Connection) -> std::io::Result<()> {

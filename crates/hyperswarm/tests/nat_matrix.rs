@@ -23,6 +23,9 @@ const MATRIX: [(&str, &str, bool); 9] = [
     ("symmetric", "symmetric", false),
 ];
 
+/// How long one may look for the other, in seconds: an attempt with all its repetitions.
+const PATIENCE: &str = "12";
+
 #[test]
 fn peers_behind_two_nats_meet_wherever_that_is_possible() {
     if !namespaces_work() {
@@ -51,13 +54,42 @@ fn peers_behind_two_nats_meet_wherever_that_is_possible() {
 /// Whether the two meet, and what was said.
 fn reached(peer: &Path, a: &str, b: &str) -> (bool, String) {
     let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nat/lab.sh");
-    let output = in_namespaces().arg(lab).arg(peer).args([a, b]).output();
-    let output = output.unwrap();
+    let mut command = in_namespaces();
+    command.arg(lab).arg(peer);
+    command.arg(peer).arg(a).arg(peer).args([b, PATIENCE]);
+    let output = command.output().unwrap();
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{a} and {b}: {errors}");
     let is_direct = words.contains("Dialled Utp") && words.contains("echoed");
     (is_direct, words + &errors)
+}
+
+/// Which NAT is in between is seen from what others say.
+#[test]
+fn a_node_tells_which_nat_it_is_behind() {
+    if !namespaces_work() {
+        assert!(env::var_os("CI").is_none(), "this machine makes no NATs");
+        println!("left out: this machine makes no network namespaces, or has no nft");
+        return;
+    }
+    let peer = peer();
+    for (kind, expected) in [
+        ("none", "Direct"),
+        ("full-cone", "Punchable"),
+        ("port-restricted", "Punchable"),
+        ("symmetric", "Symmetric"),
+    ] {
+        let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nat/lab.sh");
+        let mut command = in_namespaces();
+        let output = command.arg(lab).arg(&peer).arg(&peer).arg(kind).output();
+        let output = output.unwrap();
+        let words = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        println!("{kind:16} {words}");
+        let expected = format!("{expected} Some(198.51.100.11)\n");
+        assert_eq!(words, expected, "{kind}: {errors}");
+    }
 }
 
 fn namespaces_work() -> bool {

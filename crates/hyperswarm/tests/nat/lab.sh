@@ -1,7 +1,11 @@
 #!/bin/sh
 # Two peers, each behind a NAT of its own, and a node of the DHT between them that everybody reaches.
-# usage: lab.sh PEER KIND-OF-A KIND-OF-B, where a kind is full-cone, port-restricted or symmetric, and
-# PEER the program of examples/peer.rs. A announces, B looks for it; what B prints is printed.
+#
+# usage: lab.sh NODE A KIND-OF-A B KIND-OF-B PATIENCE, where a kind is none, full-cone, port-restricted
+# or symmetric. A announces, B looks for it; what B prints is printed, until it ends or after PATIENCE
+# seconds. NODE, A and B are programs with the arguments of examples/peer.rs.
+#
+# usage: lab.sh NODE A KIND-OF-A, where A says how others see it.
 #
 # It has to run in network and mount namespaces of its own, as root there (unshare -rnm): it makes
 # further ones, and nothing of it is seen outside. The namespace it starts in is the public network.
@@ -9,7 +13,7 @@
 #   a 10.11.0.2 -- 10.11.0.1 na 198.51.100.11 --+-- 198.51.100.1, the node
 #   b 10.12.0.2 -- 10.12.0.1 nb 198.51.100.12 --+
 set -eu
-peer=$1
+node=$1
 mount -t tmpfs tmpfs /run
 
 ip link set lo up
@@ -19,6 +23,14 @@ ip link set public up
 
 # make_side NAME NUMBER KIND
 make_side() {
+  if [ "$3" = none ]; then
+    ip netns add "$1"
+    ip link add "public-$1" type veth peer name eth0 netns "$1"
+    ip link set "public-$1" master public up
+    ip -n "$1" addr add "198.51.100.$2/24" dev eth0
+    for device in lo eth0; do ip -n "$1" link set "$device" up; done
+    return
+  fi
   nat=n$1
   ip netns add "$1"
   ip netns add "$nat"
@@ -60,14 +72,23 @@ table ip guard {
 RULES
 }
 
-make_side a 11 "$2"
-make_side b 12 "$3"
+# start NUMBER: one more node, at an address of its own.
+start() {
+  "$node" node "198.51.100.$1:49737" $2 > "/run/node-$1" &
+  until grep -q listening "/run/node-$1"; do sleep 0.05; done
+}
 
-"$peer" node 198.51.100.1:49737 > /run/node &
-node=$!
-until grep -q listening /run/node; do sleep 0.05; done
-ip netns exec a "$peer" announce nat 198.51.100.1:49737 > /run/a &
-announcer=$!
+start 1 ""
+make_side a 11 "$3"
+if [ $# -eq 3 ]; then
+  # Three have to agree on what they see.
+  for number in 2 3 4; do
+    ip addr add "198.51.100.$number/24" dev public
+    start $number 198.51.100.1:49737
+  done
+  exec timeout 30 ip netns exec a "$2" status 198.51.100.1:49737
+fi
+make_side b 12 "$5"
+ip netns exec a "$2" announce nat 198.51.100.1:49737 > /run/a &
 until grep -q announced /run/a; do sleep 0.05; done
-timeout 12 ip netns exec b "$peer" lookup nat 198.51.100.1:49737 || echo "nothing"
-kill "$node" "$announcer"
+timeout "$6" ip netns exec b "$4" lookup nat 198.51.100.1:49737 || echo "nothing"

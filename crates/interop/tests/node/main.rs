@@ -18,6 +18,8 @@ mod live;
 mod log_replication;
 mod log_storage;
 mod mailboxes;
+#[cfg(target_os = "linux")]
+mod nats;
 mod seed;
 mod share_to_node;
 mod sparse;
