@@ -5,8 +5,8 @@ mod common;
 
 use std::net::SocketAddrV4;
 
-use common::{START, address, after, give, id, persistent, query, response_to};
-use hyperswarm_dht::wire::{Kind, Message, Node, PeersRequest, command};
+use common::{START, address, after, give, id, pass, persistent, query, response_to, with_config};
+use hyperswarm_dht::wire::{Kind, Message, Node, PeersRequest, Punch, command, encode_peer};
 use hyperswarm_dht::{Dht, MAX_REPLY_BYTES};
 
 /// A node with a full table, and a topic with as many records as one can have.
@@ -96,6 +96,94 @@ fn fault_n1_flood_from_one_address() {
     // Whoever asks in earnest is still answered, if briefly.
     let answer = give(&mut dht, after(20_000), address(1), &lookup());
     assert_eq!(answer.len(), 1);
+}
+
+/// The rule at each moment of a period, whatever is made to come out: answers, signs of life asked
+/// for, and answers to hole punches that another node was told to pass on.
+#[test]
+fn fault_n1_never_more_than_the_allowance_and_three_for_one() {
+    let mut dht = busy();
+    let victim = address(1);
+    let referrer = Node {
+        id: id(250),
+        address: address(2),
+    };
+    prove(&mut dht, referrer);
+    let (mut received, mut sent) = (0, 0);
+    let mut kinds = [0_usize; 5];
+    for step in 0..4_000_u64 {
+        let mut name = [0; 32];
+        name[..8].copy_from_slice(&step.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        let topic = id(3);
+        let punch = encode_peer(victim);
+        let punch = Punch {
+            from: Some(&punch),
+            to: None,
+        };
+        let punch = punch.encode();
+        let (from, question) = match step % 5 {
+            0 => (victim, lookup()),
+            1 => {
+                let mut question = query(step, command::PING, None);
+                question.id = Some(&name);
+                (victim, question.encode())
+            }
+            2 => {
+                let mut question = query(step, command::FIND_NODE, Some(&topic));
+                question.id = Some(&name);
+                (victim, question.encode())
+            }
+            3 => (victim, query(step, command::HOLEPUNCH, None).encode()),
+            _ => {
+                let mut question = query(step, command::HOLEPUNCH, None);
+                question.value = Some(&punch);
+                (referrer.address, question.encode())
+            }
+        };
+        if from == victim {
+            received += question.len();
+        }
+        let now = after(1 + 2 * step);
+        let mut all = pass(&mut dht, now);
+        all.extend(give(&mut dht, now, from, &question));
+        let bytes = all.iter().filter(|it| it.to == victim);
+        let bytes = bytes.map(|it| it.bytes.len()).sum::<usize>();
+        kinds[usize::try_from(step % 5).unwrap()] += bytes;
+        sent += bytes;
+        assert!(sent <= (64 << 10) + 3 * received, "{step}");
+    }
+    println!("received {received} bytes, sent {sent}, by kind {kinds:?}");
+    // The flood got as much as it may, and each kind some.
+    assert!(sent + MAX_REPLY_BYTES >= (64 << 10) + 3 * received);
+    assert!(kinds.iter().all(|it| *it > 0));
+}
+
+/// Whoever is not counted, since too many are, has no allowance at all.
+#[test]
+fn fault_n1_three_for_one_for_those_that_are_not_counted() {
+    let mut dht = with_config(1, |config| config.max_counted_ips = 1);
+    give(&mut dht, START, address(9), &lookup());
+    for i in 0..200 {
+        let mut name = [0; 32];
+        name[..4].copy_from_slice(&(i as u32).wrapping_mul(0x9e37_79b9).to_be_bytes());
+        let mut question = query(1, command::PING, None);
+        question.id = Some(&name);
+        let question = question.encode();
+        let now = after(10 * i);
+        let mut all = give(&mut dht, now, address(1), &question);
+        all.extend(pass(&mut dht, after(10 * i + 9)));
+        let sent: usize = all.iter().map(|it| it.bytes.len()).sum();
+        assert!((1..=3 * question.len()).contains(&sent), "{sent}");
+    }
+}
+
+/// A node that answers our ping is proven.
+fn prove(dht: &mut Dht, node: Node) {
+    dht.ping(START, node.address);
+    let pings: Vec<_> = std::iter::from_fn(|| dht.poll_transmit()).collect();
+    let ping = pings.iter().find(|it| it.to == node.address).unwrap();
+    let answer = response_to(ping, &node.id).encode();
+    give(dht, START, node.address, &answer);
 }
 
 #[test]
