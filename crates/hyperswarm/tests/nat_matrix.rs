@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
+
+mod common;
 
 /// The kind of the NAT before the peer that announces, of that before the peer that dials, and
 /// whether they can meet. Behind two of which one is symmetric and the other minds ports, nobody
@@ -34,7 +36,7 @@ fn peers_behind_two_nats_meet_wherever_that_is_possible() {
         println!("left out: this machine makes no network namespaces, or has no nft");
         return;
     }
-    let peer = peer();
+    let peer = common::example("peer");
     let cases = MATRIX.map(|(a, b, expected)| {
         let peer = peer.clone();
         let case = thread::spawn(move || reached(&peer, a, b));
@@ -73,7 +75,7 @@ fn a_node_tells_which_nat_it_is_behind() {
         println!("left out: this machine makes no network namespaces, or has no nft");
         return;
     }
-    let peer = peer();
+    let peer = common::example("peer");
     for (kind, expected) in [
         ("none", "Direct"),
         ("full-cone", "Punchable"),
@@ -105,16 +107,4 @@ fn in_namespaces() -> Command {
     command.args(["--user", "--map-root-user", "--net", "--mount"]);
     command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"]);
     command
-}
-
-/// The program of `examples/peer.rs`.
-fn peer() -> PathBuf {
-    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--locked", "--package", "hyperswarm"])
-        .args(["--features", "utp", "--example", "peer"])
-        .status();
-    assert!(built.unwrap().success(), "the example does not build");
-    // This program lies in `target/debug/deps`, the other one beside that.
-    let tests = env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join("examples/peer")
 }
