@@ -19,6 +19,7 @@ mod memory;
 mod node;
 mod packages;
 mod run;
+mod soak;
 mod summary;
 mod test;
 mod tidy;
@@ -48,6 +49,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Measure simulated networks of the DHT, of up to 10,000 nodes, and print tables.
     DhtSimulation(dht_simulation::Args),
+    /// Kill and replace real nodes of the DHT on loopback, and see whether the network lasts.
+    Soak(soak::Args),
     /// Do the same work here and in the Node packages, in turn, and print ratios and targets.
     Compare(compare::Args),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Fault(args) => fault::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::DhtSimulation(args) => dht_simulation::run(&args),
+        Chore::Soak(args) => soak::run(&args),
         Chore::Compare(args) => compare::run(&args),
     };
     match outcome {

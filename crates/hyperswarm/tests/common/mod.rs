@@ -1,7 +1,10 @@
 //! What the tests on sockets share. They stay on loopback.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::env;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +71,19 @@ pub(crate) fn dht_only(bootstrap: &[SocketAddrV4]) -> SwarmConfig {
     config.dht.bootstrap = bootstrap.to_vec();
     config.use_lan = false;
     config
+}
+
+/// The program of an example.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--locked", "--package", "hyperswarm"])
+        .args(["--features", "utp", "--example", name])
+        .status();
+    assert!(built.unwrap().success(), "the example does not build");
+    // This program lies in `target/debug/deps`, the other one beside that.
+    let tests = env::current_exe().unwrap();
+    let program = tests.ancestors().nth(2).unwrap().join("examples");
+    program.join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 pub(crate) fn loopback() -> SocketAddrV4 {
