@@ -96,6 +96,8 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-runtime",
             "hypercore-storage",
             "hyperdrive",
+            "hyperswarm",
+            "hyperswarm-dht",
             "hypertrie",
         ],
     ),
