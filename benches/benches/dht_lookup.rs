@@ -131,9 +131,9 @@ fn node(i: u32) -> Node {
 /// Ids by number, all over the space.
 fn id(i: u32) -> Id {
     let mut bytes = [0; 32];
-    for (at, byte) in bytes.chunks_mut(4).enumerate() {
-        let mixed = (i.wrapping_add(at as u32 * 77)).wrapping_mul(0x9e37_79b9);
-        byte.copy_from_slice(
+    for (at, piece) in (0..).zip(bytes.chunks_mut(4)) {
+        let mixed = (i.wrapping_add(77 * at)).wrapping_mul(0x9e37_79b9);
+        piece.copy_from_slice(
             &(mixed ^ mixed >> 15)
                 .wrapping_mul(0x85eb_ca6b)
                 .to_be_bytes(),

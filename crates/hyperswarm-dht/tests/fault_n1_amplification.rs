@@ -163,9 +163,9 @@ fn fault_n1_never_more_than_the_allowance_and_three_for_one() {
 fn fault_n1_three_for_one_for_those_that_are_not_counted() {
     let mut dht = with_config(1, |config| config.max_counted_ips = 1);
     give(&mut dht, START, address(9), &lookup());
-    for i in 0..200 {
+    for i in 0..200_u64 {
         let mut name = [0; 32];
-        name[..4].copy_from_slice(&(i as u32).wrapping_mul(0x9e37_79b9).to_be_bytes());
+        name[..8].copy_from_slice(&(i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
         let mut question = query(1, command::PING, None);
         question.id = Some(&name);
         let question = question.encode();
