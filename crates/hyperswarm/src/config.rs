@@ -23,6 +23,10 @@ pub struct SwarmConfig {
     /// Whether to tell the DHT our address in the local network, for peers behind the same NAT.
     /// Default: true.
     pub announce_local: bool,
+    /// The DHT of BitTorrent as a further source of peers. Default: none. Whatever is there, the crate
+    /// `mainline` fetches.
+    #[cfg(feature = "mainline")]
+    pub mainline: Option<MainlineConfig>,
     /// How long to wait for a connection, on all ways to a peer together. Default: 10 s (the
     /// reference's).
     pub dial_timeout: Duration,
@@ -40,9 +44,35 @@ impl Default for SwarmConfig {
             use_dht: true,
             use_lan: true,
             announce_local: true,
+            #[cfg(feature = "mainline")]
+            mainline: None,
             dial_timeout: Duration::from_secs(10),
             peers: PeersConfig::default(),
             seed: None,
+        }
+    }
+}
+
+/// How a [`Swarm`](crate::Swarm) takes part in the DHT of BitTorrent.
+///
+/// Topics are known there by their first 20 bytes to whoever is asked, which is to say to many. What
+/// is announced is the swarm's port, over TCP.
+#[cfg(feature = "mainline")]
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MainlineConfig {
+    /// Whom to ask first. Default: nobody, so that nobody is asked whom the caller has not named.
+    pub bootstrap: Vec<SocketAddrV4>,
+    /// Where its socket listens, which is not the swarm's. Default: any free port on every interface.
+    pub listen: SocketAddrV4,
+}
+
+#[cfg(feature = "mainline")]
+impl Default for MainlineConfig {
+    fn default() -> Self {
+        Self {
+            bootstrap: Vec::new(),
+            listen: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
         }
     }
 }

@@ -20,6 +20,8 @@ mod node;
 pub mod peers;
 mod swarm;
 
+#[cfg(feature = "mainline")]
+pub use config::MainlineConfig;
 pub use config::{JoinOptions, SwarmConfig};
 pub use dedup::{Carrier, Keep, Side, decide};
 pub use error::NodeError;

@@ -32,7 +32,7 @@ pub struct PeersConfig {
     pub max_dials: usize,
     /// Peers that are known at the same time; further ones are not kept. Default: 4096.
     pub max_peers: usize,
-    /// Peers whom the DHT adds in a minute for one topic. Default: 512.
+    /// Peers whom the DHT, or another one, adds in a minute for one topic. Default: 512.
     pub max_new_per_topic: u32,
 }
 
@@ -59,6 +59,15 @@ pub enum Source {
         /// The node.
         referrer: SocketAddrV4,
     },
+    /// Some node of another DHT, which knows nothing of hole punches.
+    Mainline,
+}
+
+impl Source {
+    /// Whether the peer said so itself, so that nobody else can be harmed by it.
+    const fn is_first_hand(self) -> bool {
+        matches!(self, Self::Lan)
+    }
 }
 
 /// A peer to connect to.
@@ -164,7 +173,7 @@ impl Peers {
             if peer.reporters.len() < REPORTERS && !peer.reporters.contains(referrer.ip()) {
                 peer.reporters.push(*referrer.ip());
             }
-        } else {
+        } else if source.is_first_hand() {
             peer.is_local = true;
         }
         if let State::Spent(until) = peer.state
@@ -426,7 +435,7 @@ impl Peers {
                 return false;
             }
         }
-        if !matches!(source, Source::Dht { .. }) {
+        if source.is_first_hand() {
             return true;
         }
         let most = self.config.max_new_per_topic.max(1);
@@ -478,12 +487,12 @@ impl Peer {
 fn may_be_dialled(address: SocketAddrV4, source: Source) -> bool {
     let ip = *address.ip();
     let nowhere = ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast();
-    let private_port = address.port() < 1024 && matches!(source, Source::Dht { .. });
+    let private_port = address.port() < 1024 && !source.is_first_hand();
     address.port() != 0 && !nowhere && !private_port
 }
 
 /// Whether an address can be a stranger's.
-fn is_public(ip: Ipv4Addr) -> bool {
+pub(crate) fn is_public(ip: Ipv4Addr) -> bool {
     !ip.is_loopback() && !ip.is_private() && !ip.is_link_local()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use event_listener::Event as Wake;
 use futures_lite::future::or;
-use hypercore_runtime::{Runtime, TcpListener, UdpPort};
+use hypercore_runtime::{BoxFuture, Runtime, TcpListener, UdpPort};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -22,6 +22,8 @@ mod accept;
 mod connection;
 mod dial;
 mod local;
+#[cfg(feature = "mainline")]
+mod mainline;
 mod status;
 mod topic;
 #[cfg(feature = "utp")]
@@ -109,6 +111,8 @@ impl Swarm {
             config.dht.clone(),
             draw(&mut random),
         );
+        #[cfg(feature = "mainline")]
+        let mainline = config.mainline.as_ref().map(mainline::start).transpose()?;
         let (connected, connections) = async_channel::unbounded();
         let peers = Peers::new(config.peers, draw(&mut random), now);
         let lan = config.use_lan.then(|| Lan::new(draw(&mut random), now));
@@ -135,6 +139,8 @@ impl Swarm {
             closed: Wake::new(),
             #[cfg(feature = "utp")]
             utp: Mutex::new(None),
+            #[cfg(feature = "mainline")]
+            mainline,
             config,
         });
         inner.state().set_own(&inner);
@@ -179,13 +185,14 @@ impl Swarm {
             return false;
         }
         let (stop, stopped) = async_channel::bounded(1);
+        let refresh = Arc::new(Wake::new());
+        let searches = self.searches(topic, options, &refresh);
         let joined = Joined {
             options,
-            is_flushed: !inner.config.use_dht,
-            refresh: Arc::new(Wake::new()),
+            searching: searches.len(),
+            refresh,
             _stop: stop,
         };
-        let refresh = joined.refresh.clone();
         if let Some(before) = state.topics.insert(topic, joined)
             && before.options.announce
             && !options.announce
@@ -202,15 +209,37 @@ impl Swarm {
         }
         drop(state);
         inner.lan_wake.notify(1);
-        if inner.config.use_dht {
-            let rounds = topic::rounds(inner.clone(), topic, options, refresh);
+        for search in searches {
+            let stopped = stopped.clone();
             let stopped = async move {
                 // Nothing is ever sent: it closes with the topic.
                 let _ = stopped.recv().await;
             };
-            inner.spawn(or(rounds, stopped));
+            inner.spawn(or(search, stopped));
         }
         true
+    }
+
+    /// The ways in which a topic is announced and looked for, the local network apart. None has begun.
+    fn searches(
+        &self,
+        topic: Topic,
+        options: JoinOptions,
+        refresh: &Arc<Wake>,
+    ) -> Vec<BoxFuture<'static, ()>> {
+        let inner = &self.inner;
+        let mut searches: Vec<BoxFuture<'static, ()>> = Vec::new();
+        if inner.config.use_dht {
+            let rounds = topic::rounds(inner.clone(), topic, options, refresh.clone());
+            searches.push(Box::pin(rounds));
+        }
+        #[cfg(feature = "mainline")]
+        if let Some(dht) = &inner.mainline {
+            let (inner, dht) = (inner.clone(), dht.clone());
+            let rounds = mainline::rounds(inner, dht, topic, options, refresh.clone());
+            searches.push(Box::pin(rounds));
+        }
+        searches
     }
 
     /// Neither looks for peers of a topic nor dials them any longer, and takes the announcement back.
@@ -260,7 +289,7 @@ impl Swarm {
             {
                 let state = self.inner.state();
                 let closed = state.connected.is_none();
-                let searched = state.topics.values().all(|joined| joined.is_flushed);
+                let searched = state.topics.values().all(|joined| joined.searching == 0);
                 if closed || (searched && state.peers.is_flushed()) {
                     return;
                 }
@@ -354,6 +383,8 @@ pub(crate) struct Inner {
     closed: Wake,
     #[cfg(feature = "utp")]
     utp: Mutex<Option<Arc<utp::Utp>>>,
+    #[cfg(feature = "mainline")]
+    mainline: Option<::mainline::async_dht::AsyncDht>,
 }
 
 struct State {
@@ -374,8 +405,8 @@ struct State {
 
 struct Joined {
     options: JoinOptions,
-    /// Whether the first search in the DHT is over.
-    is_flushed: bool,
+    /// In how many ways the first search is not over.
+    searching: usize,
     refresh: Arc<Wake>,
     /// Ends the search when it is dropped.
     _stop: Sender<()>,
@@ -421,6 +452,14 @@ impl Inner {
     #[cfg(feature = "utp")]
     fn utp(&self) -> MutexGuard<'_, Option<Arc<utp::Utp>>> {
         self.utp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One way of searching for a topic has come to an end for the first time, or again.
+    fn searched(&self, topic: &Topic, is_first: bool) {
+        if is_first && let Some(joined) = self.state().topics.get_mut(topic) {
+            joined.searching = joined.searching.saturating_sub(1);
+        }
+        self.changed.notify(usize::MAX);
     }
 
     /// Has a look at the state after peers have changed.

@@ -363,6 +363,27 @@ fn fault_n7_a_topic_full_of_inventions_does_not_fill_the_table() {
     assert!(peers.found(at(60_000), OTHER, public(1), told_by(2)));
 }
 
+/// Of another DHT nothing is known that could forward a hole punch, and nothing of who told.
+#[test]
+fn fault_n7_what_another_dht_tells_is_doubted_as_well() {
+    let mut peers = peers(limits(|config| config.max_new_per_topic = 3));
+    let privileged = address([203, 0, 113, 1], 80);
+    assert!(!peers.found(at(0), TOPIC, privileged, Source::Mainline));
+    assert!(peers.found(at(0), TOPIC, public(1), Source::Mainline));
+    assert!(!peers.found(at(0), TOPIC, public(1), Source::Mainline));
+    let dial = peers.poll_dial(at(0)).expect("an attempt");
+    assert_eq!((dial.address, dial.referrer), (public(1), None));
+    peers.failed(at(0), &public(1));
+    let again = at(0) + DOUBTFUL_PAUSE;
+    assert_eq!(peers.poll_dial(again - at(1)), None);
+    assert!(peers.poll_dial(again).is_some());
+    // Peers that it invents count as those of the DHT do.
+    assert!(peers.found(at(0), OTHER, public(2), Source::Mainline));
+    assert!(peers.found(at(0), OTHER, public(3), told_by(1)));
+    assert!(peers.found(at(0), OTHER, public(4), Source::Mainline));
+    assert!(!peers.found(at(0), OTHER, public(5), Source::Mainline));
+}
+
 fn peers(config: PeersConfig) -> Peers {
     Peers::new(config, [5; 32], at(0))
 }

@@ -23,9 +23,12 @@ pub(super) async fn rounds(
         return;
     }
     let mut in_vain = 0;
+    let mut is_first = true;
     loop {
         let refreshed = refresh.listen();
         let was_answered = round(&inner, topic, options).await;
+        inner.searched(&topic, is_first);
+        is_first = false;
         let is_content = || !options.lookup || inner.state().peers.has_prospects(&topic);
         if was_answered && is_content() {
             in_vain = 0;
@@ -68,12 +71,7 @@ async fn round(inner: &Arc<Inner>, topic: Topic, options: JoinOptions) -> bool {
             take_in(inner, topic, &found);
         }
     }
-    let was_answered = walk.finish().await.is_ok();
-    if let Some(joined) = inner.state().topics.get_mut(&topic) {
-        joined.is_flushed = true;
-    }
-    inner.changed.notify(usize::MAX);
-    was_answered
+    walk.finish().await.is_ok()
 }
 
 fn take_in(inner: &Inner, topic: Topic, found: &FoundPeers) {
@@ -141,7 +139,7 @@ fn local_address(inner: &Inner) -> Option<SocketAddrV4> {
 }
 
 /// Time between two rounds: this, and up to as much again at random (the reference's).
-const ROUND_INTERVAL: Duration = Duration::from_secs(300);
+pub(super) const ROUND_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Half of the pause after a round that was in vain; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
