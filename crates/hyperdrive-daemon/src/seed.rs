@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hypercore::{Download, Feed};
 use hypercore_crypto::PublicKey;
-use hyperdrive::{Drive, DriveError, Options};
+use hyperdrive::{Drive, DriveError, Options, ReadDirOptions};
 use tokio::time::timeout;
 
 use crate::node::Inner;
@@ -124,7 +124,9 @@ async fn complete(drive: &Drive, content: &Feed, version: u64) -> Result<(), Dri
     drive.metadata().download(0..version).await?;
     // What entries name, and what else the log is known to have.
     let mut end = content.length();
-    let mut entries = drive.checkout(version).read_dir("/", true).await?;
+    // What is mounted is held by whoever holds that drive.
+    let options = ReadDirOptions::new().recursive(true).mounts(false);
+    let mut entries = drive.checkout(version).read_dir_with("/", options).await?;
     while let Some(entry) = entries.next().await {
         match entry {
             Ok(entry) if entry.stat.is_file() && entry.stat.mount.is_none() => {

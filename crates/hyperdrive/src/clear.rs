@@ -6,6 +6,7 @@ use std::ops::Range;
 use futures_util::FutureExt;
 use hypertrie::{HistoryOptions, Node};
 
+use crate::lookup::Entry;
 use crate::runs::{Runs, run_of};
 use crate::turns::take_turns;
 use crate::{Drive, DriveError, Stat};
@@ -55,8 +56,8 @@ pub struct Cleared {
 
 impl Drive {
     /// Frees the space of the content of a file, or of every file below a directory (`/`: of all).
-    /// The entries stay, and reading one fetches its content anew. A symlink at the path is followed,
-    /// symlinks and mounts below it are not entered.
+    /// The entries stay, and reading one fetches its content anew. A symlink or a mount at the path
+    /// is followed, symlinks and mounts below it are not entered.
     ///
     /// Blocks stay that are also the content of an entry elsewhere in this version, or of any entry
     /// in a tagged version, or, looked at from a checkout, in the newest one. Only entries are known
@@ -67,12 +68,17 @@ impl Drive {
     /// otherwise. Looks through all entries that are here: time grows with their number, and memory
     /// with the number of runs of blocks. Dropping the future clears nothing, or all.
     pub async fn clear(&self, path: &str, options: ClearOptions) -> Result<Cleared, DriveError> {
+        let found = self.directory(path).await?;
+        let cleared = found.drive().clear_here(&found.entry, options).await;
+        found.seen(cleared)
+    }
+
+    async fn clear_here(&self, top: &Entry, options: ClearOptions) -> Result<Cleared, DriveError> {
         let content = self.content().await?;
         if content.is_writable() && !options.own {
             return Err(DriveError::OwnContent);
         }
-        let top = self.entry(path, true).await?;
-        let below = if top.stat.is_dir() && top.stat.mount.is_none() {
+        let below = if top.stat.is_dir() {
             Below::Directory(&top.key)
         } else {
             Below::File(&top.key)

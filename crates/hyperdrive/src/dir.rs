@@ -1,6 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
@@ -8,32 +9,81 @@ use futures_util::StreamExt;
 use hypertrie::{GetOptions, IterOptions, Node, TrieError};
 
 use crate::lookup::{self, Entry};
-use crate::{Drive, DriveError, Stat, path};
+use crate::walk::{self, Walk, WalkEntry};
+use crate::{Drive, DriveError, Holder, Stat, path};
 
 impl Drive {
     /// Lists a directory: what is in it, or with `recursive` what is below it, in the order of the
     /// trie, which is that of hashes. A symlink at the path is followed, symlinks in the list are
-    /// not. Mounts are listed, not entered.
+    /// not. Mounted drives are listed in place.
     ///
     /// A missing path and a file are errors, unlike in the reference, which lists nothing.
     pub async fn read_dir(&self, path: &str, recursive: bool) -> Result<ReadDir, DriveError> {
-        let dir = self.entry(path, true).await?;
-        if dir.stat.mount.is_some() {
-            return Err(DriveError::Mounted {
-                path: path::shown(&dir.key),
-            });
-        }
-        if !dir.stat.is_dir() {
-            return Err(DriveError::NotADirectory {
-                path: path::shown(&dir.key),
-            });
-        }
-        Ok(ReadDir::new(self.clone(), dir.key, recursive))
+        let options = ReadDirOptions::new().recursive(recursive);
+        self.read_dir_with(path, options).await
     }
 
-    /// Lists everything below a clean key that is a directory.
+    /// Lists a directory in the manner that the options say.
+    pub async fn read_dir_with(
+        &self,
+        path: &str,
+        options: ReadDirOptions,
+    ) -> Result<ReadDir, DriveError> {
+        let dir = self.directory(path).await?;
+        if !dir.entry.stat.is_dir() {
+            return Err(DriveError::NotADirectory { path: dir.shown() });
+        }
+        Ok(ReadDir::new(dir.holder, dir.entry.key, options))
+    }
+
+    /// Lists everything below a clean key of this drive that is a directory, without what is
+    /// mounted.
     pub(crate) fn read_key(&self, key: &str) -> ReadDir {
-        ReadDir::new(self.clone(), key.to_owned(), true)
+        let holder = Holder::new(self.clone(), String::new());
+        let options = ReadDirOptions::new().recursive(true).mounts(false);
+        ReadDir::new(holder, key.to_owned(), options)
+    }
+}
+
+/// How to list a directory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReadDirOptions {
+    recursive: bool,
+    mounts: bool,
+}
+
+impl ReadDirOptions {
+    /// What is in the directory itself.
+    pub fn new() -> Self {
+        Self {
+            recursive: false,
+            mounts: true,
+        }
+    }
+
+    /// Whether to list all that is below the directory (default: false).
+    #[must_use]
+    pub fn recursive(mut self, recursive: bool) -> Self {
+        self.recursive = recursive;
+        self
+    }
+
+    /// Whether a recursive listing goes into mounted drives (default: true). Mounts themselves are
+    /// listed in any case.
+    ///
+    /// No drive is gone into twice on one way down, at most
+    /// [`MAX_MOUNT_DEPTH`](hypertrie::MAX_MOUNT_DEPTH) lie within each other, and there are at most
+    /// [`ReadDir::MAX_MOUNTS`] in one listing.
+    #[must_use]
+    pub fn mounts(mut self, mounts: bool) -> Self {
+        self.mounts = mounts;
+        self
+    }
+}
+
+impl Default for ReadDirOptions {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -52,26 +102,55 @@ pub struct DirEntry {
     pub stat: Stat,
     /// Whether it is a directory only because there are entries in it.
     pub implied: bool,
+    /// The drive that holds the entry.
+    pub holder: Arc<Holder>,
+}
+
+impl DirEntry {
+    /// The entry's path from the root of the drive that holds it.
+    pub fn inner_path(&self) -> String {
+        path::shown(path::below(&self.path[1..], self.holder.at()).unwrap_or_default())
+    }
 }
 
 /// The entries of a directory as a stream; made by [`Drive::read_dir`].
 ///
-/// An error of the kind [`DriveError::BadEntry`] concerns one entry, and the list goes on after it;
-/// after any other one it ends. Memory does not grow with the number of entries.
+/// Errors of the kinds [`DriveError::BadEntry`] and [`DriveError::BadMount`] concern one entry, or
+/// what is mounted at one, and the list goes on after them; after any other one it ends. Memory does
+/// not grow with the number of entries.
 pub struct ReadDir {
     /// `None` at the end.
     entries: Option<BoxStream<'static, Result<DirEntry, DriveError>>>,
 }
 
 impl ReadDir {
-    fn new(drive: Drive, dir: String, recursive: bool) -> Self {
-        let nodes = drive
-            .trie
-            .iter(&dir, IterOptions::new().recursive(recursive).gt(true));
-        let entries = if recursive {
-            nodes.map(move |node| whole(node?, &dir)).boxed()
+    /// The most mounted drives that one listing goes into. Whoever mounts a few drives in each other
+    /// many times over could make it endless otherwise. More are
+    /// [`DriveError::TooManyMounts`], which ends the list.
+    pub const MAX_MOUNTS: usize = walk::MAX_MOUNTS;
+
+    fn new(holder: Holder, dir: String, options: ReadDirOptions) -> Self {
+        let holder = Arc::new(holder);
+        let outer = holder.outer(&dir);
+        let entries = if options.recursive {
+            Walk::new(holder, &dir, options.mounts)
+                .into_stream()
+                .map(move |entry| {
+                    let WalkEntry { holder, entry } = entry?;
+                    Ok(dir_entry(entry, holder, &outer))
+                })
+                .boxed()
         } else {
-            let children = nodes.map(move |node| child(drive.clone(), node, dir.clone()));
+            let options = IterOptions::new().recursive(false).gt(true);
+            let nodes = holder.drive().trie.iter(&dir, options);
+            let children = nodes.map(move |node| {
+                let (holder, dir, outer) = (Arc::clone(&holder), dir.clone(), outer.clone());
+                async move {
+                    let entry = child(holder.drive(), node, &dir).await;
+                    let entry = entry.map_err(|error| error.below(holder.at()))?;
+                    Ok(dir_entry(entry, holder, &outer))
+                }
+            });
             children.buffered(LOOKUPS).boxed()
         };
         Self {
@@ -99,14 +178,7 @@ impl Stream for ReadDir {
     type Item = Result<DirEntry, DriveError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(entries) = &mut self.entries else {
-            return Poll::Ready(None);
-        };
-        let entry = ready!(entries.as_mut().poll_next(cx));
-        if !matches!(entry, Some(Ok(_) | Err(DriveError::BadEntry { .. }))) {
-            self.entries = None;
-        }
-        Poll::Ready(entry)
+        crate::versions::poll_until_failure(&mut self.entries, cx)
     }
 }
 
@@ -116,44 +188,39 @@ impl fmt::Debug for ReadDir {
     }
 }
 
-/// The entry that a node holds, in a recursive listing.
-fn whole(node: Node, dir: &str) -> Result<DirEntry, DriveError> {
-    let entry = lookup::decode(node.key.clone(), &node)?;
-    Ok(dir_entry(entry, dir))
-}
-
 /// The child of a directory that a node stands for: the node itself, or the directory it is in.
 async fn child(
-    drive: Drive,
+    drive: &Drive,
     node: Result<Node, TrieError>,
-    dir: String,
-) -> Result<DirEntry, DriveError> {
+    dir: &str,
+) -> Result<Entry, DriveError> {
     let node = node?;
     let start = if dir.is_empty() { 0 } else { dir.len() + 1 };
     let below = node.key.get(start..).unwrap_or_default();
     let Some(slash) = below.find('/').filter(|slash| slash + 1 < below.len()) else {
-        return whole(node, &dir);
+        return lookup::decode(node.key.clone(), &node);
     };
     let key = &node.key[..start + slash];
     // The directory may have an entry all the same, which the iteration has no reason to give.
-    let entry = match drive.trie.get_with(key, GetOptions::new()).await? {
+    Ok(match drive.trie.get_with(key, GetOptions::new()).await? {
         Some(own) => lookup::decode(key.to_owned(), &own)?,
         None => Entry {
             key: key.to_owned(),
             stat: lookup::implied_directory(&node),
             flags: None,
         },
-    };
-    Ok(dir_entry(entry, &dir))
+    })
 }
 
-fn dir_entry(entry: Entry, dir: &str) -> DirEntry {
-    let name = entry.key.strip_prefix(dir).unwrap_or(&entry.key);
+fn dir_entry(entry: Entry, holder: Arc<Holder>, dir: &str) -> DirEntry {
+    let key = holder.outer(&entry.key);
+    let name = key.strip_prefix(dir).unwrap_or(&key);
     DirEntry {
         name: name.strip_prefix('/').unwrap_or(name).to_owned(),
-        path: path::shown(&entry.key),
+        path: path::shown(&key),
         implied: entry.flags.is_none(),
         stat: entry.stat,
+        holder,
     }
 }
 

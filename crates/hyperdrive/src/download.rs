@@ -15,8 +15,8 @@ use crate::{Drive, DriveError, Stat};
 
 impl Drive {
     /// Fetches the content of a file, or of every file below a directory (`/`: all of them), for
-    /// reading it later without peers. A symlink at the path is followed, symlinks and mounts below
-    /// it are not entered.
+    /// reading it later without peers. A symlink or a mount at the path is followed, symlinks and
+    /// mounts below it are not entered.
     ///
     /// The handle is a future that ends when everything is here; dropping it takes back what was
     /// asked for. Entries whose content cannot exist are passed over. Content beyond what is known
@@ -112,10 +112,11 @@ impl State {
 }
 
 async fn fetch(drive: Drive, path: String, state: Arc<Mutex<State>>) -> Result<(), DriveError> {
-    let top = drive.entry(&path, true).await?;
+    let found = drive.directory(&path).await?;
+    let (drive, top) = (found.holder.drive(), found.entry);
     let content = drive.content().await?;
     lock(&state).content = Some(content.clone());
-    let stats = if top.stat.is_dir() && top.stat.mount.is_none() {
+    let stats = if top.stat.is_dir() {
         let entries = drive.read_key(&top.key);
         entries.map(|entry| entry.map(|entry| entry.stat)).boxed()
     } else {

@@ -8,6 +8,7 @@ use hypertrie::Trie;
 
 use crate::DriveError;
 use crate::content::BLOCK_SIZE;
+use crate::group::Group;
 
 /// A filesystem on two logs: a trie of paths, and the content of files.
 ///
@@ -15,10 +16,16 @@ use crate::content::BLOCK_SIZE;
 /// that let one write happen at a time. Open one drive for a key and clone it: two that were opened
 /// apart do not wait for each other, and the slower of two writes at once ends in an error.
 ///
+/// Other drives may be [mounted](Self::mount) in it, others in these, and so on. Paths lead through
+/// mounts: what is mounted is read, listed and written in place, in the newest version that is known
+/// unless the mount names one. What is mounted has its own keys, so it may be writable where the
+/// outer drive is not, and the other way round.
+///
 /// Reads wait for as long as it takes until a block arrives from a peer; race them against a timer
 /// to give up sooner. Everything is cancel-safe unless it says otherwise.
 #[derive(Clone, Debug)]
 pub struct Drive {
+    pub(crate) group: Arc<Group>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) trie: Trie,
 }
@@ -26,7 +33,8 @@ pub struct Drive {
 /// What the handles on one drive have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    store: Corestore,
+    /// In its newest version.
+    pub(crate) trie: Trie,
     content: OnceLock<Feed>,
     /// Held while a file's blocks are appended, so that they are in one run.
     pub(crate) appending: Arc<AsyncMutex<()>>,
@@ -40,7 +48,8 @@ impl Drive {
     /// Give each drive a namespace of its own, 32 random bytes, and remember them.
     pub async fn create(store: &Corestore, options: Options) -> Result<Self, DriveError> {
         let metadata = store.default_feed()?;
-        Self::open_metadata(store, metadata, options).await
+        let group = Arc::new(Group::new(store, options.clone()));
+        group.create(metadata, options).await
     }
 
     /// Opens the drive that has this key. Writable if the store has the secret keys of both logs.
@@ -53,39 +62,24 @@ impl Drive {
         key: &PublicKey,
         options: Options,
     ) -> Result<Self, DriveError> {
-        Self::open_metadata(store, store.get(key)?, options).await
+        let group = Arc::new(Group::new(store, options.clone()));
+        group.create(store.get(key)?, options).await
     }
 
-    async fn open_metadata(
-        store: &Corestore,
-        metadata: Feed,
-        options: Options,
-    ) -> Result<Self, DriveError> {
-        let mut trie_options = hypertrie::Options::new().subtype(options.subtype.clone());
-        let content = OnceLock::new();
-        if metadata.is_writable() && metadata.length() == 0 {
-            let feed = store.get_by_name(format!("{}-content", metadata.public_key()))?;
-            trie_options = trie_options.metadata(feed.public_key().as_bytes().to_vec());
-            content.get_or_init(|| feed);
-        }
-        let trie = Trie::open(metadata, trie_options).await?;
-        let shared = Shared {
-            store: store.clone(),
-            content,
-            appending: Arc::default(),
-            options,
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
+    pub(crate) fn new(group: Arc<Group>, shared: Arc<Shared>) -> Self {
+        let trie = shared.trie.clone();
+        Self {
+            group,
+            shared,
             trie,
-        })
+        }
     }
 
     /// Exchanges lookups of paths with peers for as long as the future runs, beside whatever
     /// replicates the logs: then a path is found in a few round trips instead of one for each block
-    /// on its way. An error if another handle on the drive that was opened apart does so already.
+    /// on its way. That includes drives which are reached through mounts. An error if another handle on the drive that was opened apart does so already.
     pub fn lookups(&self) -> Result<impl Future<Output = ()> + Send + 'static + use<>, DriveError> {
-        Ok(self.trie.lookups()?)
+        self.group.lookups(&self.shared.trie)
     }
 
     /// The drive's key: whoever knows it can read the drive.
@@ -117,9 +111,13 @@ impl Drive {
 
     /// The drive as it was at `version`, for reading. A version that nobody has made yet is waited
     /// for by every lookup.
+    ///
+    /// Mounts are those of that version; what is mounted without a version is shown in its newest
+    /// one all the same, since nothing says which one it had then.
     #[must_use]
     pub fn checkout(&self, version: u64) -> Self {
         Self {
+            group: self.group.clone(),
             shared: self.shared.clone(),
             trie: self.trie.checkout(version),
         }
@@ -131,10 +129,19 @@ impl Drive {
         self.checkout(self.version())
     }
 
-    /// Asks the connected peers for a newer version. True if there is one; false as soon as every
-    /// peer has answered, or there is no peer.
+    /// Asks the connected peers for a newer version, and for newer ones of the mounted drives that
+    /// are open. True if there is one of the drive itself; false as soon as every peer has answered,
+    /// or there is no peer.
     pub async fn update(&self) -> Result<bool, DriveError> {
-        Ok(self.trie.update().await?)
+        let opened = self.group.opened().into_iter();
+        let mounted = opened.filter(|drive| drive.key() != self.key());
+        let mounted = mounted.map(|drive| async move {
+            // Whether one of them can be read is told where it is read.
+            let _ = drive.trie.update().await;
+        });
+        let mounted = futures_util::future::join_all(mounted);
+        let (updated, _) = futures_util::future::join(self.trie.update(), mounted).await;
+        Ok(updated?)
     }
 
     /// The log of paths, a trie whose nodes are [`Stat`](crate::Stat)s.
@@ -149,7 +156,7 @@ impl Drive {
         }
         let key = self.trie.metadata().await?.ok_or(DriveError::NoContent)?;
         let key: [u8; 32] = key[..].try_into().map_err(|_| DriveError::NoContent)?;
-        let feed = self.shared.store.get(&PublicKey::from_bytes(key))?;
+        let feed = self.group.store.get(&PublicKey::from_bytes(key))?;
         Ok(self.shared.content.get_or_init(|| feed).clone())
     }
 
@@ -166,6 +173,17 @@ impl Drive {
         }
         self.metadata().flush()?;
         Ok(())
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(trie: Trie, content: OnceLock<Feed>, options: Options) -> Self {
+        Self {
+            trie,
+            content,
+            appending: Arc::default(),
+            options,
+        }
     }
 }
 

@@ -81,11 +81,33 @@ pub enum DriveError {
         /// How many are gathered.
         limit: usize,
     },
-    /// The path lies in another drive or log, mounted here. Mounts are listed, not entered.
-    #[error("'{path}' is in a mounted drive, which has a link of its own")]
+    /// The path lies in another drive, mounted here, where one of the same drive is wanted: nothing
+    /// can be moved across the border of a mount.
+    #[error("'{path}' is in another drive, which is mounted here")]
     Mounted {
         /// The path.
         path: String,
+    },
+    /// The entry is no mount, but one is wanted.
+    #[error("nothing is mounted at '{path}'")]
+    NotAMount {
+        /// The path.
+        path: String,
+    },
+    /// There are more mounts within each other, or in one walk, than is allowed.
+    #[error("more than {limit} mounts on the way")]
+    TooManyMounts {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// What is mounted at the path cannot be read. The fault of the author of either drive; what is
+    /// beside the mount is not affected.
+    #[error("what is mounted at '{path}' cannot be read")]
+    BadMount {
+        /// The path.
+        path: String,
+        /// Why.
+        source: Box<DriveError>,
     },
     /// The secret key of the drive, or of its content, is not here.
     #[error("the drive is not writable: its secret key is not here")]
@@ -169,6 +191,9 @@ pub enum EntryFault {
         /// The bytes found.
         found: u64,
     },
+    /// It mounts only a part of a drive, which no program does right.
+    #[error("it mounts a part of a drive, not all of it")]
+    PartOfDrive,
     /// It is a symlink that points nowhere.
     #[error("it is a symbolic link without a target")]
     NoTarget,
@@ -184,7 +209,9 @@ impl DriveError {
             Self::IsADirectory { .. } => "EISDIR",
             Self::NotEmpty { .. } => "ENOTEMPTY",
             Self::TooManyLinks { .. } => "ELOOP",
-            Self::NotASymlink { .. } | Self::InvalidPath { .. } => "EINVAL",
+            Self::NotASymlink { .. } | Self::NotAMount { .. } | Self::InvalidPath { .. } => {
+                "EINVAL"
+            }
             Self::TooLarge { .. } => "EFBIG",
             Self::Mounted { .. } => "EXDEV",
             Self::NotWritable | Self::Checkout { .. } => "EROFS",
@@ -202,13 +229,17 @@ impl DriveError {
             Self::NotADirectory { .. } => ErrorKind::NotADirectory,
             Self::IsADirectory { .. } => ErrorKind::IsADirectory,
             Self::NotEmpty { .. } => ErrorKind::DirectoryNotEmpty,
-            Self::NotASymlink { .. } | Self::InvalidPath { .. } => ErrorKind::InvalidInput,
+            Self::NotASymlink { .. } | Self::NotAMount { .. } | Self::InvalidPath { .. } => {
+                ErrorKind::InvalidInput
+            }
             Self::TooLarge { .. } => ErrorKind::FileTooLarge,
             Self::Mounted { .. } => ErrorKind::CrossesDevices,
             Self::NotWritable | Self::Checkout { .. } => ErrorKind::ReadOnlyFilesystem,
-            Self::BadEntry { .. } | Self::NoContent | Self::TooManyTags { .. } => {
-                ErrorKind::InvalidData
-            }
+            Self::BadEntry { .. }
+            | Self::BadMount { .. }
+            | Self::NoContent
+            | Self::TooManyTags { .. }
+            | Self::TooManyMounts { .. } => ErrorKind::InvalidData,
             Self::OwnContent => ErrorKind::PermissionDenied,
             Self::Conflict => ErrorKind::ResourceBusy,
             Self::Io(error) => error.kind(),
@@ -219,6 +250,35 @@ impl DriveError {
             | Self::Append(_)
             | Self::Open(_) => ErrorKind::Other,
         }
+    }
+}
+
+impl DriveError {
+    /// The same error, with its path as seen from the drive that another one is mounted in, at the
+    /// key `at`.
+    pub(crate) fn below(mut self, at: &str) -> Self {
+        if at.is_empty() {
+            return self;
+        }
+        match &mut self {
+            Self::NotFound { path }
+            | Self::AlreadyExists { path }
+            | Self::NotADirectory { path }
+            | Self::IsADirectory { path }
+            | Self::NotEmpty { path }
+            | Self::TooManyLinks { path }
+            | Self::NotASymlink { path }
+            | Self::NotAMount { path }
+            | Self::InvalidPath { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Mounted { path }
+            | Self::BadMount { path, .. }
+            | Self::BadEntry { path, .. } => {
+                *path = crate::path::shown(&crate::path::join(at, path.trim_start_matches('/')));
+            }
+            _ => {}
+        }
+        self
     }
 }
 

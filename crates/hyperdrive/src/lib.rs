@@ -9,7 +9,7 @@
 //! [`mirror`] brings a folder on disk into a drive, and a drive into a folder.
 //!
 //! Left to others: the logs (`hypercore`), the trie (`hypertrie`), their storage and keys
-//! (`corestore`), and finding peers and talking to them. Mounted drives are listed, not entered.
+//! (`corestore`), and finding peers and talking to them.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -40,8 +40,11 @@ mod dir;
 mod download;
 mod drive;
 mod error;
+mod group;
+mod locate;
 mod lookup;
 pub mod mirror;
+mod mounts;
 mod path;
 mod read;
 mod rename;
@@ -52,14 +55,17 @@ mod stats;
 mod tags;
 mod turns;
 mod versions;
+mod walk;
 mod write;
 
 pub use batch::Batch;
 pub use clear::{ClearOptions, Cleared};
-pub use dir::{DirEntry, ReadDir};
+pub use dir::{DirEntry, ReadDir, ReadDirOptions};
 pub use download::{Download, DownloadProgress};
 pub use drive::{Drive, Options};
 pub use error::{DriveError, EntryFault};
+pub use locate::Holder;
+pub use mounts::{MountStream, Mounted};
 pub use read::ReadStream;
 pub use stat::{Attributes, FileType, Mount, Stat, StatError};
 pub use stats::FileStats;

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use hypertrie::{Batch, GetOptions, Node, Trie, TrieError};
+use hypertrie::{Batch, GetOptions, Mount, Node, Trie, TrieError};
 
 use crate::{Drive, DriveError, EntryFault, FileType, Stat, path};
 
@@ -62,12 +62,12 @@ impl Drive {
     /// A directory that has no entry of its own, but entries in it, is found with mode 0755, and
     /// owner and times of one of these. The root is always there.
     pub async fn lstat(&self, path: &str) -> Result<Stat, DriveError> {
-        Ok(self.entry(path, false).await?.stat)
+        Ok(self.entry(path, false).await?.entry.stat)
     }
 
     /// What is at a path, following symlinks to their end.
     pub async fn stat(&self, path: &str) -> Result<Stat, DriveError> {
-        Ok(self.entry(path, true).await?.stat)
+        Ok(self.entry(path, true).await?.entry.stat)
     }
 
     /// Whether there is something at a path, following symlinks.
@@ -81,65 +81,106 @@ impl Drive {
 
     /// What a symlink points to, as it was written.
     pub async fn read_link(&self, path: &str) -> Result<String, DriveError> {
-        let entry = self.entry(path, false).await?;
-        if !entry.stat.is_symlink() {
+        let found = self.entry(path, false).await?;
+        if !found.entry.stat.is_symlink() {
             return Err(DriveError::NotASymlink {
-                path: path::shown(&entry.key),
+                path: found.shown(),
             });
         }
-        target(&entry).map(str::to_owned)
+        found.seen(target(&found.entry).map(str::to_owned))
     }
 
     /// The path that a path leads to once every symlink in it is followed.
     pub async fn real_path(&self, path: &str) -> Result<String, DriveError> {
-        Ok(path::shown(&self.entry(path, true).await?.key))
-    }
-
-    pub(crate) async fn entry(&self, path: &str, follow: bool) -> Result<Entry, DriveError> {
-        let clean = path::clean(path);
-        match place(&self.trie, &clean, follow).await? {
-            Place::Taken(entry) => Ok(entry),
-            Place::Free { .. } => {
-                if let Some(key) = path::legacy(path, &clean)
-                    && let Some(entry) = find(&self.trie, &key).await?
-                {
-                    return Ok(entry);
-                }
-                Err(DriveError::NotFound {
-                    path: path::shown(&clean),
-                })
-            }
-        }
+        Ok(self.entry(path, true).await?.shown())
     }
 }
 
-/// Follows a clean key to its place. The last component is followed if `follow` says so.
+/// Follows a clean key to its place in one drive. The last component is followed if `follow` says
+/// so. A mount on the way is an error.
 pub(crate) async fn place(
     nodes: &impl Nodes,
     key: &str,
     follow: bool,
 ) -> Result<Place, DriveError> {
     let mut key = key.to_owned();
-    let mut hops = 0;
+    let mut links = Links::default();
     loop {
-        if let Some(entry) = find(nodes, &key).await? {
-            if !(follow && entry.stat.is_symlink()) {
-                return Ok(Place::Taken(entry));
-            }
-            key = path::resolve(path::parent(&entry.key), target(&entry)?);
-        } else {
-            match find_link(nodes, &key).await? {
-                Some(redirected) => key = redirected,
-                None => return Ok(Place::Free { key }),
+        match step(nodes, &key, follow).await? {
+            Step::Arrived(place) => return Ok(place),
+            Step::Link(link) => key = links.follow(&key, "", &link)?,
+            Step::Mount(_) => {
+                return Err(DriveError::Mounted {
+                    path: path::shown(&key),
+                });
             }
         }
-        hops += 1;
-        if hops > MAX_LINKS || key.len() > path::MAX_PATH_BYTES {
+    }
+}
+
+/// What a key leads to in one drive, up to where it goes on elsewhere.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+pub(crate) enum Step {
+    Arrived(Place),
+    /// A symlink at the key or on the way to it.
+    Link(LinkAt),
+    /// Another drive is mounted on the way.
+    Mount(Mount),
+}
+
+/// A symlink that was come upon.
+#[derive(Debug)]
+pub(crate) struct LinkAt {
+    key: String,
+    target: String,
+}
+
+/// The symlinks that were followed on the way to one entry.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    followed: usize,
+}
+
+impl Links {
+    /// Where a key is to be looked for instead. The link is in the drive that is mounted at `at`;
+    /// it may lead out of there.
+    pub(crate) fn follow(
+        &mut self,
+        key: &str,
+        at: &str,
+        link: &LinkAt,
+    ) -> Result<String, DriveError> {
+        let link_key = path::join(at, &link.key);
+        let target = path::resolve(path::parent(&link_key), &link.target);
+        let key = path::join(&target, key[link_key.len()..].trim_start_matches('/'));
+        self.followed += 1;
+        if self.followed > MAX_LINKS || key.len() > path::MAX_PATH_BYTES {
             return Err(DriveError::TooManyLinks {
                 path: path::shown(&shorten(key)),
             });
         }
+        Ok(key)
     }
+}
+
+/// Looks for a key in one drive.
+pub(crate) async fn step(nodes: &impl Nodes, key: &str, follow: bool) -> Result<Step, DriveError> {
+    let Some(entry) = find(nodes, key).await? else {
+        return match look_above(nodes, key).await? {
+            Some(step) => Ok(step),
+            None => Ok(Step::Arrived(Place::Free {
+                key: key.to_owned(),
+            })),
+        };
+    };
+    if follow && entry.stat.is_symlink() {
+        return Ok(Step::Link(LinkAt {
+            target: target(&entry)?.to_owned(),
+            key: entry.key,
+        }));
+    }
+    Ok(Step::Arrived(Place::Taken(entry)))
 }
 
 /// What is at a key itself: its entry, or a directory that the entries below it imply.
@@ -196,29 +237,24 @@ pub(crate) fn implied_directory(below: &Node) -> Stat {
     stat
 }
 
-/// Looks for what is in the way of a key that is not there: if one of its parents is a symlink,
-/// where the key is to be looked for instead. A parent that is a file, or another drive, is an
-/// error.
-async fn find_link(nodes: &impl Nodes, key: &str) -> Result<Option<String>, DriveError> {
+/// Looks for what is in the way of a key that is not there: a parent that is a symlink, or that
+/// another drive is mounted at. One that is a file is an error.
+async fn look_above(nodes: &impl Nodes, key: &str) -> Result<Option<Step>, DriveError> {
     for parent in path::ancestors(key).take(MAX_PARENTS) {
         let Some(node) = nodes.node(parent, GetOptions::new()).await? else {
             continue;
         };
         let entry = decode(parent.to_owned(), &node)?;
-        if entry.stat.mount.is_some() {
-            return Err(DriveError::Mounted {
-                path: path::shown(key),
-            });
-        }
         match entry.stat.file_type() {
-            FileType::Directory => {}
+            FileType::Directory => {
+                if let Some(mount) = mount_at(nodes, parent, entry.flags).await? {
+                    return Ok(Some(Step::Mount(mount)));
+                }
+            }
             FileType::Symlink => {
-                let target = path::resolve(path::parent(parent), target(&entry)?);
-                return Ok(Some(
-                    format!("{target}{}", &key[parent.len()..])
-                        .trim_start_matches('/')
-                        .to_owned(),
-                ));
+                let target = target(&entry)?.to_owned();
+                let key = entry.key;
+                return Ok(Some(Step::Link(LinkAt { key, target })));
             }
             _ => {
                 return Err(DriveError::NotADirectory {
@@ -229,6 +265,47 @@ async fn find_link(nodes: &impl Nodes, key: &str) -> Result<Option<String>, Driv
     }
     Ok(None)
 }
+
+/// What is mounted at a node. Both of its traces have to be there: the reference leaves the hidden
+/// one behind when the other is removed or replaced.
+pub(crate) async fn mount_at(
+    nodes: &impl Nodes,
+    key: &str,
+    flags: Option<u64>,
+) -> Result<Option<Mount>, DriveError> {
+    if flags != Some(MOUNT_FLAG) {
+        return Ok(None);
+    }
+    let record = nodes
+        .node(&record(key), GetOptions::new().hidden(true))
+        .await?;
+    let mount = record.as_ref().map(Node::mount).transpose()?.flatten();
+    if mount
+        .as_ref()
+        .is_some_and(|mount| mount.remote_path.is_some())
+    {
+        return Err(DriveError::BadEntry {
+            path: path::shown(key),
+            fault: EntryFault::PartOfDrive,
+        });
+    }
+    // Where the record says that it is does not matter.
+    Ok(mount.map(|mut mount| {
+        mount.path = key.to_owned();
+        mount
+    }))
+}
+
+/// The hidden key of a mount, or of all mounts below a path.
+pub(crate) fn record(key: &str) -> String {
+    match key {
+        "" => "mounts".to_owned(),
+        key => format!("mounts/{key}"),
+    }
+}
+
+/// The trie's flag of a mount.
+pub(crate) const MOUNT_FLAG: u64 = 1;
 
 fn target(link: &Entry) -> Result<&str, DriveError> {
     link.stat

@@ -60,6 +60,22 @@ pub(crate) fn parent(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
+/// Two keys as one.
+pub(crate) fn join(above: &str, below: &str) -> String {
+    match (above, below) {
+        ("", key) | (key, "") => key.to_owned(),
+        _ => format!("{above}/{below}"),
+    }
+}
+
+/// The rest of a key that is at or below another one.
+pub(crate) fn below<'k>(key: &'k str, above: &str) -> Option<&'k str> {
+    match key.strip_prefix(above)? {
+        rest if above.is_empty() || rest.is_empty() => Some(rest),
+        rest => rest.strip_prefix('/'),
+    }
+}
+
 /// The proper prefixes of a key that name its parent directories, outermost first.
 pub(crate) fn ancestors(key: &str) -> impl Iterator<Item = &str> {
     key.match_indices('/').map(|(index, _)| &key[..index])

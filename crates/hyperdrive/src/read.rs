@@ -25,8 +25,10 @@ impl Drive {
         range: impl RangeBounds<u64>,
     ) -> Result<ReadStream, DriveError> {
         let (start, end) = (start_of(&range), end_of(&range));
-        let entry = self.entry(path, true).await?;
-        self.read_entry(path::shown(&entry.key), &entry.stat, start..end)
+        let found = self.entry(path, true).await?;
+        found
+            .drive()
+            .read_entry(found.shown(), &found.entry.stat, start..end)
             .await
     }
 
@@ -56,13 +58,18 @@ impl Drive {
         stat: &Stat,
         range: Range<u64>,
     ) -> Result<ReadStream, DriveError> {
-        if stat.mount.is_some() {
-            return Err(DriveError::Mounted { path });
-        }
         if stat.is_dir() {
             return Err(DriveError::IsADirectory { path });
         }
-        let extent = match Extent::of(stat) {
+        let log = match &stat.mount {
+            Some(mount) => Some(self.mounted_log(mount).await?),
+            None => None,
+        };
+        let extent = match &log {
+            Some(log) => Ok(Extent::all(log)),
+            None => Extent::of(stat),
+        };
+        let extent = match extent {
             Ok(extent) => extent,
             Err(fault) => return Err(DriveError::BadEntry { path, fault }),
         };
@@ -73,7 +80,10 @@ impl Drive {
                 left: 0,
             });
         }
-        let content = self.content().await?;
+        let content = match log {
+            Some(log) => log,
+            None => self.content().await?,
+        };
         let mut reader = Reader::new(content, path, extent, end - start);
         reader.wait_for_end().await?;
         reader.seek(start).await?;
@@ -183,6 +193,15 @@ impl Extent {
             byte_offset: stat.byte_offset,
             size: stat.size,
         })
+    }
+
+    /// All that a log holds now.
+    fn all(log: &Feed) -> Self {
+        Self {
+            blocks: 0..log.length(),
+            byte_offset: 0,
+            size: log.byte_length(),
+        }
     }
 
     /// The size of all blocks but the last if they have one of the sizes that are usual. A guess:

@@ -2,9 +2,9 @@
 
 use hypertrie::{Batch, PutOptions, TrieError};
 
-use crate::lookup::{self, Entry, Place};
-use crate::write::{MOUNT_FLAG, put, taken};
-use crate::{Drive, DriveError, path};
+use crate::lookup::{self, Entry, MOUNT_FLAG, Place, record};
+use crate::write::{put, taken};
+use crate::{Attributes, Drive, DriveError, path};
 
 impl Drive {
     /// Gives a file, a symlink (not what it points to), a mount or a directory with all that is in
@@ -15,6 +15,20 @@ impl Drive {
     /// by a directory. A directory cannot be moved into itself, and nothing into or out of a mounted
     /// drive. Parents need not exist.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), DriveError> {
+        let Err(error) = self.rename_here(from, to).await else {
+            return Ok(());
+        };
+        let spot = self.beyond(from, false, error).await?;
+        let target = self.locate(&path::clean(to), false).await?;
+        if spot.holder != target.holder {
+            return Err(DriveError::Mounted {
+                path: path::shown(&path::clean(to)),
+            });
+        }
+        spot.seen(spot.drive().rename_here(spot.key(), target.key()).await)
+    }
+
+    async fn rename_here(&self, from: &str, to: &str) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let old = taken(&batch, from).await?;
         let whole = is_folder(&old);
@@ -66,7 +80,33 @@ impl Drive {
     /// Makes a copy of a file that shares the blocks of the original, whatever happens to either
     /// later. Permissions, owner, times and metadata are copied too. A symlink is followed; a file
     /// at the new path is replaced.
+    ///
+    /// From one drive into another that is mounted in it, or the other way round, the content is
+    /// copied as well: a drive cannot refer to blocks of another one. So is that of a mounted log.
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), DriveError> {
+        let Err(error) = self.copy_here(from, to).await else {
+            return Ok(());
+        };
+        // Either path may be the one that leads into a mount.
+        let target = self.beyond(to, true, error).await?;
+        let source = self.entry(from, true).await?;
+        if source.holder == target.holder && source.entry.stat.mount.is_none() {
+            let (drive, from) = (target.drive(), &source.entry.key);
+            return target.seen(drive.copy_here(from, target.key()).await);
+        }
+        let stat = &source.entry.stat;
+        let attributes = Attributes::of(stat);
+        let content = source
+            .drive()
+            .read_entry(source.shown(), stat, 0..u64::MAX)
+            .await?;
+        let drive = target.drive();
+        let copied = drive.write_file_from(target.key(), content.into_async_read(), &attributes);
+        target.seen(copied.await)?;
+        Ok(())
+    }
+
+    async fn copy_here(&self, from: &str, to: &str) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let old = match lookup::place(&batch, &path::clean(from), true).await? {
             Place::Taken(entry) => entry,
@@ -97,6 +137,14 @@ impl Drive {
     /// Removes a file, a symlink (not what it points to) or a mount, or a directory with all that is
     /// in it, in one append. Of the root, everything in it.
     pub async fn remove_all(&self, path: &str) -> Result<(), DriveError> {
+        let Err(error) = self.remove_all_here(path).await else {
+            return Ok(());
+        };
+        let spot = self.beyond(path, false, error).await?;
+        spot.seen(spot.drive().remove_all_here(spot.key()).await)
+    }
+
+    async fn remove_all_here(&self, path: &str) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let entry = taken(&batch, path).await?;
         if is_folder(&entry) {
@@ -137,7 +185,19 @@ impl Drive {
     async fn change_entry(
         &self,
         path: &str,
-        change: impl FnOnce(&mut crate::Stat),
+        change: impl Fn(&mut crate::Stat),
+    ) -> Result<(), DriveError> {
+        let Err(error) = self.change_entry_here(path, &change).await else {
+            return Ok(());
+        };
+        let spot = self.beyond(path, true, error).await?;
+        spot.seen(spot.drive().change_entry_here(spot.key(), &change).await)
+    }
+
+    async fn change_entry_here(
+        &self,
+        path: &str,
+        change: impl Fn(&mut crate::Stat),
     ) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let Place::Taken(mut entry) = lookup::place(&batch, &path::clean(path), true).await? else {
@@ -178,12 +238,4 @@ async fn empty_out(batch: &mut Batch, dir: &Entry) -> Result<(), DriveError> {
 /// Whether an entry is a directory of this drive, not a mounted one.
 fn is_folder(entry: &Entry) -> bool {
     entry.stat.is_dir() && entry.stat.mount.is_none()
-}
-
-/// The hidden key of a mount, or of all mounts below a path.
-fn record(key: &str) -> String {
-    match key {
-        "" => "mounts".to_owned(),
-        key => format!("mounts/{key}"),
-    }
 }

@@ -267,6 +267,17 @@ impl Attributes {
         Self::default()
     }
 
+    /// Those of an entry that is there.
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            mode: Some(stat.permissions()),
+            owner: (stat.uid, stat.gid),
+            mtime: Some(stat.mtime),
+            ctime: Some(stat.ctime),
+            metadata: stat.metadata.clone(),
+        }
+    }
+
     /// The permission bits (default 0644, for directories 0755). Of `mode` only the lowest 12 bits
     /// count.
     #[must_use]

@@ -21,17 +21,17 @@ pub struct FileStats {
 impl Drive {
     /// How much of a file is here. A symlink is followed.
     pub async fn file_stats(&self, path: &str) -> Result<FileStats, DriveError> {
-        let entry = self.entry(path, true).await?;
-        if entry.stat.is_dir() {
+        let found = self.entry(path, true).await?;
+        if found.entry.stat.is_dir() {
             return Err(DriveError::IsADirectory {
-                path: path::shown(&entry.key),
+                path: found.shown(),
             });
         }
-        Ok(self.stats_of(&entry.stat))
+        Ok(found.drive().stats_of(&found.entry.stat))
     }
 
     /// How much of each file at or below a path is here, with the files' paths from the root of the
-    /// drive. A symlink at the path is followed, symlinks and mounts below it are left out.
+    /// drive. A symlink or a mount at the path is followed, symlinks and mounts below it are left out.
     ///
     /// After an error of the kind [`DriveError::BadEntry`] the stream goes on, after any other one
     /// it ends.
@@ -39,21 +39,23 @@ impl Drive {
         &self,
         path: &str,
     ) -> Result<BoxStream<'static, Result<(String, FileStats), DriveError>>, DriveError> {
-        let top = self.entry(path, true).await?;
+        let top = self.directory(path).await?;
         // Which log it is may have to be asked for.
-        self.content().await?;
-        if !top.stat.is_dir() || top.stat.mount.is_some() {
-            let stats = self.stats_of(&top.stat);
-            return Ok(stream::iter([Ok((path::shown(&top.key), stats))]).boxed());
+        top.drive().content().await?;
+        if !top.entry.stat.is_dir() {
+            let stats = top.drive().stats_of(&top.entry.stat);
+            return Ok(stream::iter([Ok((top.shown(), stats))]).boxed());
         }
-        let drive = self.clone();
-        let files = self.read_key(&top.key).filter_map(move |entry| {
+        let files = top.drive().read_key(&top.entry.key);
+        let holder = top.holder;
+        let files = files.filter_map(move |entry| {
             let stats = match entry {
                 Ok(entry) if entry.stat.is_file() && entry.stat.mount.is_none() => {
-                    Some(Ok((entry.path, drive.stats_of(&entry.stat))))
+                    let path = path::shown(&holder.outer(&entry.path[1..]));
+                    Some(Ok((path, holder.drive().stats_of(&entry.stat))))
                 }
                 Ok(_) => None,
-                Err(error) => Some(Err(error)),
+                Err(error) => Some(Err(error.below(holder.at()))),
             };
             async move { stats }
         });

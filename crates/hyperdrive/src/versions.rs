@@ -259,7 +259,7 @@ impl std::fmt::Debug for History {
 }
 
 /// Takes the next item of a stream, and lets go of the stream when it cannot go on.
-fn poll_until_failure<T>(
+pub(crate) fn poll_until_failure<T>(
     stream: &mut Option<BoxStream<'static, Result<T, DriveError>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<T, DriveError>>> {
@@ -267,7 +267,10 @@ fn poll_until_failure<T>(
         return Poll::Ready(None);
     };
     let item = ready!(items.as_mut().poll_next(cx));
-    if !matches!(item, Some(Ok(_) | Err(DriveError::BadEntry { .. }))) {
+    if !matches!(
+        item,
+        Some(Ok(_) | Err(DriveError::BadEntry { .. } | DriveError::BadMount { .. }))
+    ) {
         *stream = None;
     }
     Poll::Ready(item)

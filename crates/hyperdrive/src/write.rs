@@ -63,6 +63,19 @@ impl Drive {
         path: &str,
         attributes: &Attributes,
     ) -> Result<FileWriter, DriveError> {
+        let error = match self.writer_here(path, attributes).await {
+            Err(error) => error,
+            writer => return writer,
+        };
+        let spot = self.beyond(path, true, error).await?;
+        spot.seen(spot.drive().writer_here(spot.key(), attributes).await)
+    }
+
+    async fn writer_here(
+        &self,
+        path: &str,
+        attributes: &Attributes,
+    ) -> Result<FileWriter, DriveError> {
         let appender = Appender::lock(self).await?;
         // Checked again when the file is finished; this is to tell before the content is written.
         file_key(&self.trie, path).await?;
@@ -78,6 +91,15 @@ impl Drive {
     /// Makes a directory. Parents need not exist. Directories need no entry of their own to hold
     /// files; with one they exist when they are empty, and have attributes.
     pub async fn mkdir(&self, path: &str, attributes: &Attributes) -> Result<Stat, DriveError> {
+        let error = match self.mkdir_here(path, attributes).await {
+            Err(error) => error,
+            made => return made,
+        };
+        let spot = self.beyond(path, false, error).await?;
+        spot.seen(spot.drive().mkdir_here(spot.key(), attributes).await)
+    }
+
+    async fn mkdir_here(&self, path: &str, attributes: &Attributes) -> Result<Stat, DriveError> {
         let mut batch = self.begin().await?;
         let key = path::clean(path);
         if key.is_empty() {
@@ -116,6 +138,24 @@ impl Drive {
         path: &str,
         attributes: &Attributes,
     ) -> Result<Stat, DriveError> {
+        let error = match self.symlink_here(target, path, attributes).await {
+            Err(error) => error,
+            made => return made,
+        };
+        let spot = self.beyond(path, false, error).await?;
+        spot.seen(
+            spot.drive()
+                .symlink_here(target, spot.key(), attributes)
+                .await,
+        )
+    }
+
+    async fn symlink_here(
+        &self,
+        target: &str,
+        path: &str,
+        attributes: &Attributes,
+    ) -> Result<Stat, DriveError> {
         let stat = link_stat(target, attributes)?;
         let mut batch = self.begin().await?;
         let key = match lookup::place(&batch, &path::clean(path), false).await? {
@@ -133,6 +173,14 @@ impl Drive {
 
     /// Removes a file, a symlink (not what it points to) or a mount.
     pub async fn unlink(&self, path: &str) -> Result<(), DriveError> {
+        let Err(error) = self.unlink_here(path).await else {
+            return Ok(());
+        };
+        let spot = self.beyond(path, false, error).await?;
+        spot.seen(spot.drive().unlink_here(spot.key()).await)
+    }
+
+    async fn unlink_here(&self, path: &str) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let entry = taken(&batch, path).await?;
         if entry.stat.is_dir() && entry.stat.mount.is_none() {
@@ -147,6 +195,14 @@ impl Drive {
 
     /// Removes an empty directory.
     pub async fn rmdir(&self, path: &str) -> Result<(), DriveError> {
+        let Err(error) = self.rmdir_here(path).await else {
+            return Ok(());
+        };
+        let spot = self.beyond(path, false, error).await?;
+        spot.seen(spot.drive().rmdir_here(spot.key()).await)
+    }
+
+    async fn rmdir_here(&self, path: &str) -> Result<(), DriveError> {
         let mut batch = self.begin().await?;
         let entry = taken(&batch, path).await?;
         let path = path::shown(&entry.key);
@@ -171,6 +227,21 @@ impl Drive {
     /// Sets a pair of an entry's own metadata, or marks it as removed for `None`. Everything else
     /// stays, the times included. A symlink is not followed.
     pub async fn set_metadata(
+        &self,
+        path: &str,
+        key: &str,
+        value: Option<Bytes>,
+    ) -> Result<Stat, DriveError> {
+        let error = match self.set_metadata_here(path, key, value.clone()).await {
+            Err(error) => error,
+            set => return set,
+        };
+        let spot = self.beyond(path, false, error).await?;
+        let drive = spot.drive();
+        spot.seen(drive.set_metadata_here(spot.key(), key, value).await)
+    }
+
+    async fn set_metadata_here(
         &self,
         path: &str,
         key: &str,
@@ -282,11 +353,6 @@ pub(crate) async fn put(
 /// The key under which a file at `path` is to be written.
 pub(crate) async fn file_key(nodes: &impl Nodes, path: &str) -> Result<String, DriveError> {
     let key = match lookup::place(nodes, &path::clean(path), true).await? {
-        Place::Taken(entry) if entry.stat.mount.is_some() => {
-            return Err(DriveError::Mounted {
-                path: path::shown(&entry.key),
-            });
-        }
         Place::Taken(entry) if entry.stat.is_dir() => {
             return Err(DriveError::IsADirectory {
                 path: path::shown(&entry.key),
@@ -307,6 +373,3 @@ pub(crate) async fn taken(nodes: &impl Nodes, path: &str) -> Result<Entry, Drive
         }),
     }
 }
-
-/// The trie's flag of a mount.
-pub(crate) const MOUNT_FLAG: u64 = 1;

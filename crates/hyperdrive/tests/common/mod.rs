@@ -18,16 +18,37 @@ use hyperdrive::mirror::{
 use hyperdrive::{Drive, Options, Stat};
 use hypertrie::{Op, Trie};
 
+/// An empty store in memory.
+pub(crate) fn store() -> Corestore {
+    Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap()
+}
+
 /// An empty drive in memory.
 pub(crate) async fn drive() -> Drive {
-    let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap();
-    Drive::create(&store, Options::new()).await.unwrap()
+    Drive::create(&store(), Options::new()).await.unwrap()
+}
+
+/// The paths of everything in a drive and in what is mounted there, sorted.
+pub(crate) async fn listing(drive: &Drive) -> Vec<String> {
+    let entries = drive.read_dir("/", true).await.unwrap();
+    let entries = entries.sorted().await.unwrap().into_iter();
+    entries.map(|entry| entry.path).collect()
+}
+
+/// The content of a file.
+pub(crate) async fn text(drive: &Drive, path: &str) -> String {
+    let bytes = drive.read_file(path).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// A copy of a drive in memory, which has nothing of it yet.
 pub(crate) async fn copy_of(drive: &Drive) -> Drive {
-    let store = Corestore::open(Arc::new(MemoryDir::new()), corestore::Options::new()).unwrap();
-    Drive::open(&store, &drive.key(), Options::new())
+    copy_in(&store(), drive).await
+}
+
+/// A copy of a drive in a store, which has nothing of it yet.
+pub(crate) async fn copy_in(store: &Corestore, drive: &Drive) -> Drive {
+    Drive::open(store, &drive.key(), Options::new())
         .await
         .unwrap()
 }
