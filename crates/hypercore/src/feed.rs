@@ -16,6 +16,7 @@ mod download;
 mod events;
 mod get;
 mod mailbox;
+mod order;
 mod peer;
 mod plan;
 mod read;
@@ -240,6 +241,7 @@ impl Feed {
         {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
+            self.shared.flush_first()?;
             clear(core)?;
             let mut swarm = self.shared.swarm();
             // Clearing flushes.
@@ -276,6 +278,7 @@ impl Feed {
         let repair = {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
+            self.shared.flush_first()?;
             let repair = core.repair()?;
             let mut swarm = self.shared.swarm();
             for block in &repair.lost_blocks {

@@ -46,6 +46,8 @@ pub struct Hypercore {
     byte_length: u64,
     /// How many blocks a power cut leaves in any case.
     durable: u64,
+    /// What was found beyond the flushed blocks when the log was opened.
+    found_unflushed: Range<u64>,
     options: Options,
     dir: Arc<dyn StorageDir>,
     /// Whether files may have been created since the directory was last synced.
@@ -100,6 +102,7 @@ impl Hypercore {
             length: 0,
             byte_length: 0,
             durable: 0,
+            found_unflushed: 0..0,
             options,
             dir,
             dir_dirty: true,
@@ -117,6 +120,7 @@ impl Hypercore {
         };
         log.confirmed = !log.options.confirm_length;
         log.load()?;
+        log.found_unflushed = log.durable..log.length;
         log.load_fork()?;
         if !log.options.read_only {
             log.replay()?;
@@ -161,6 +165,23 @@ impl Hypercore {
         } else {
             self.length
         }
+    }
+
+    /// The blocks that no flush had made durable, and that were found all the same when the log was
+    /// opened. Those of a journal are none of them.
+    pub fn unflushed_at_open(&self) -> Range<u64> {
+        self.found_unflushed.clone()
+    }
+
+    /// Changes when appended blocks survive a power cut. Flushes, so that one mode does not build on
+    /// what another left.
+    pub fn set_durability(&mut self, durability: Durability) -> io::Result<()> {
+        self.flush()?;
+        let before = std::mem::replace(&mut self.options.durability, durability);
+        if before == Durability::Never && durability != Durability::Never {
+            self.sync_all()?;
+        }
+        Ok(())
     }
 
     /// The number of bytes in these blocks.

@@ -1,6 +1,8 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 use std::task::Waker;
 
 use event_listener::{Event, EventListener};
@@ -13,7 +15,8 @@ use crate::Hypercore;
 
 /// What all handles on one log share.
 ///
-/// Lock order: the log, then the swarm. Wakers run when neither is held.
+/// Lock order: the log, then the log that is flushed before it, then the swarm. Wakers run when none
+/// is held.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) public_key: PublicKey,
@@ -27,6 +30,8 @@ pub(super) struct Shared {
     /// Whether something was written and not flushed. Set while the log is locked for the change, so
     /// that whoever is told of the change finds it set.
     dirty: AtomicBool,
+    /// The log that is flushed before this one.
+    pub(super) first: OnceLock<Weak<Self>>,
 }
 
 impl Shared {
@@ -40,6 +45,7 @@ impl Shared {
             core: RwLock::new(Some(core)),
             swarm: Mutex::default(),
             changed: Event::new(),
+            first: OnceLock::new(),
         }
     }
 
@@ -85,9 +91,19 @@ impl Shared {
         let Some(core) = core.as_mut() else {
             return Ok(());
         };
-        core.flush().inspect_err(|_| self.set_dirty())?;
+        let flushed = self.flush_first().and_then(|()| core.flush());
+        flushed.inspect_err(|_| self.set_dirty())?;
         self.swarm().announce_durable(core);
         Ok(())
+    }
+
+    /// Flushes the log that has to be durable before this one. This one is locked, so that nothing is
+    /// appended to it in between.
+    pub(super) fn flush_first(&self) -> io::Result<()> {
+        match self.first.get().and_then(Weak::upgrade) {
+            Some(first) => first.flush(),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn close(&self) -> io::Result<()> {
@@ -102,7 +118,9 @@ impl Shared {
             }
             (core.take(), swarm.mailboxes.all())
         };
-        let result = core.map_or(Ok(()), Hypercore::close);
+        let result = core.map_or(Ok(()), |core| {
+            self.flush_first().and_then(|()| core.close())
+        });
         self.wake(woken);
         mailboxes.iter().for_each(|mailbox| mailbox.wake());
         result

@@ -24,6 +24,15 @@ impl Hypercore {
         result
     }
 
+    /// Makes durable what was written while nothing was synced.
+    pub(super) fn sync_all(&mut self) -> io::Result<()> {
+        self.content_dirty = true;
+        self.dir_dirty = true;
+        let synced = self.sync_content().and_then(|()| self.store.pages.sync());
+        self.poisoned |= synced.is_err();
+        synced
+    }
+
     /// Whether something was written that the next flush would make durable.
     pub(crate) fn is_unflushed(&self) -> bool {
         self.content_dirty || !self.bits.dirty().is_empty() && !self.bits_are_evidence()
