@@ -25,8 +25,8 @@ impl Drive {
 /// What was there before is replaced.
 ///
 /// Changes are seen when they are [committed](Self::commit); that happens by itself whenever
-/// [`Batch::MAX_CHANGES`] have gathered. Each commit is one append to the log of paths, after the
-/// content is durable. Dropping the batch, or one of its futures, drops the changes that were not
+/// [`Batch::MAX_CHANGES`] have gathered. Each commit is one append to the log of paths, after
+/// that of the content. Dropping the batch, or one of its futures, drops the changes that were not
 /// committed.
 #[derive(Debug)]
 pub struct Batch {
@@ -88,7 +88,7 @@ impl Batch {
         if self.ops.is_empty() {
             return Ok(());
         }
-        self.appender.sync()?;
+        self.appender.append()?;
         let ops = std::mem::take(&mut self.ops);
         self.drive.trie.batch(ops).await?;
         Ok(())

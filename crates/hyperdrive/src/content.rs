@@ -41,6 +41,7 @@ impl Appender {
         if !drive.metadata().is_writable() {
             return Err(DriveError::NotWritable);
         }
+        drive.mend_before_writing().await?;
         let feed = drive.content().await?;
         if !feed.is_writable() {
             return Err(DriveError::NotWritable);
@@ -112,7 +113,7 @@ impl Appender {
         }
     }
 
-    /// Appends what was gathered.
+    /// Appends what was gathered, so that paths may refer to it: they become durable after it.
     pub(crate) fn append(&mut self) -> Result<(), DriveError> {
         if self.pending.is_empty() {
             return Ok(());
@@ -124,13 +125,6 @@ impl Appender {
         }
         self.pending.clear();
         self.pending_bytes = 0;
-        Ok(())
-    }
-
-    /// Appends what was gathered and makes it survive a power cut, so that paths may refer to it.
-    pub(crate) fn sync(&mut self) -> Result<(), DriveError> {
-        self.append()?;
-        self.feed.flush()?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use corestore::Corestore;
 use futures_util::lock::Mutex as AsyncMutex;
-use hypercore::Feed;
+use hypercore::{Durability, Feed};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypertrie::Trie;
 
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     content: OnceLock<Feed>,
     /// Held while a file's blocks are appended, so that they are in one run.
     pub(crate) appending: Arc<AsyncMutex<()>>,
+    /// Whether paths may refer to content that was lost, see `mend`.
+    pub(crate) unmended: AtomicBool,
     pub(crate) options: Options,
 }
 
@@ -73,6 +76,29 @@ impl Drive {
             shared,
             trie,
         }
+    }
+
+    /// Sees to it that the content becomes durable before the paths that refer to it, and both as
+    /// the options say, if the drive is written here.
+    pub(crate) async fn settle(&self) -> Result<(), DriveError> {
+        let metadata = self.metadata();
+        if !metadata.is_writable() || !metadata.has(0) {
+            return Ok(());
+        }
+        // What is wrong with the header is told to those who want the content.
+        let Ok(content) = self.content().await else {
+            return Ok(());
+        };
+        metadata.flush_after(&content);
+        self.mend().await?;
+        if let Some(durability) = self.shared.options.durability {
+            for feed in [&content, metadata] {
+                if feed.is_writable() {
+                    feed.set_durability(durability)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Exchanges lookups of paths with peers for as long as the future runs, beside whatever
@@ -167,7 +193,7 @@ impl Drive {
 
     /// Makes everything written before survive a power cut.
     pub fn flush(&self) -> Result<(), DriveError> {
-        // In this order, so that no path is made durable before its content.
+        // Also for those who have only one of the logs.
         if let Some(content) = self.content_now() {
             content.flush()?;
         }
@@ -182,6 +208,7 @@ impl Shared {
             trie,
             content,
             appending: Arc::default(),
+            unmended: AtomicBool::new(false),
             options,
         }
     }
@@ -192,6 +219,7 @@ impl Shared {
 pub struct Options {
     pub(crate) block_size: usize,
     pub(crate) subtype: String,
+    pub(crate) durability: Option<Durability>,
 }
 
 impl Options {
@@ -200,6 +228,7 @@ impl Options {
         Self {
             block_size: BLOCK_SIZE,
             subtype: "hyperdrive".to_owned(),
+            durability: None,
         }
     }
 
@@ -213,6 +242,22 @@ impl Options {
     #[must_use]
     pub fn block_size(mut self, bytes: usize) -> Self {
         self.block_size = bytes.clamp(1, Self::REFERENCE_BLOCK_SIZE);
+        self
+    }
+
+    /// When what is written to the drive survives a power cut (default: after the next
+    /// [`flush`](Drive::flush), as long as nobody else who has the drive open says otherwise).
+    ///
+    /// A process that is killed loses nothing in any mode. A power cut leaves the drive as it was after
+    /// one of its changes, never half of one, and with [`Durability::OnFlush`] not before the last
+    /// flush; with [`Durability::EachAppend`] each change costs a sync of one file for each log. With
+    /// [`Durability::Never`] a power cut may leave anything: for what can be made again.
+    ///
+    /// Peers are told of changes when they are durable. Applies to both logs, and to everybody who has
+    /// them open.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
         self
     }
 

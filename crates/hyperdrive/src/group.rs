@@ -75,8 +75,10 @@ impl Group {
         }
         let trie = Trie::open(metadata, trie_options).await?;
         let shared = Arc::new(Shared::new(trie, content, options));
+        let drive = Drive::new(Arc::clone(self), Arc::clone(&shared));
+        drive.settle().await?;
         self.remember(&shared);
-        Ok(Drive::new(Arc::clone(self), shared))
+        Ok(drive)
     }
 
     /// The drive of a key, in its newest version. Of one that was never seen before, the peers that

@@ -14,8 +14,11 @@ impl Drive {
     /// Writes a file, in place of one that may be there. Parents need not exist. A symlink at the
     /// path is followed.
     ///
-    /// The content is appended and made durable before the entry that refers to it, so whatever
-    /// happens the path shows the old file or the new one.
+    /// The content is appended before the entry that refers to it, and becomes durable before it, so
+    /// whatever happens the path shows the old file or the new one. See [`Options::durability`] for
+    /// when that survives a power cut.
+    ///
+    /// [`Options::durability`]: crate::Options::durability
     pub async fn write_file(
         &self,
         path: &str,
@@ -277,6 +280,7 @@ impl Drive {
         }
         // The header comes first in the log, and names the content.
         self.content().await?;
+        self.mend_before_writing().await?;
         Ok(self.trie.begin().await?)
     }
 }
@@ -308,7 +312,7 @@ impl FileWriter {
     /// future before that leaves the path as it was.
     pub async fn finish(mut self) -> Result<Stat, DriveError> {
         self.appender.end(&mut self.run)?;
-        self.appender.sync()?;
+        self.appender.append()?;
         self.run.describe(&mut self.stat);
         let mut batch = self.drive.begin().await?;
         let key = file_key(&batch, &self.path).await?;
