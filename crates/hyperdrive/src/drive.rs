@@ -191,8 +191,16 @@ impl Drive {
         self.shared.content.get().cloned()
     }
 
-    /// Makes everything written before survive a power cut.
+    /// Makes everything written before survive a power cut, in mounted drives as well.
     pub fn flush(&self) -> Result<(), DriveError> {
+        self.flush_logs()?;
+        for drive in self.group.opened() {
+            drive.flush_logs()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn flush_logs(&self) -> Result<(), DriveError> {
         // Also for those who have only one of the logs.
         if let Some(content) = self.content_now() {
             content.flush()?;

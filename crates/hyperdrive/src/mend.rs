@@ -64,7 +64,7 @@ impl Drive {
             batch.revert(lost.version).await?;
             batch.commit()?;
         }
-        self.flush()
+        self.flush_logs()
     }
 
     /// Looks through the versions that were not flushed when the log of paths was opened. Somebody

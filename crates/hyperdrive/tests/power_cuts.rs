@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use corestore::Corestore;
 use futures_lite::future::block_on;
-use hyperdrive::{Attributes, Drive, DriveError, Durability, Options};
+use hyperdrive::{Attributes, Drive, DriveError, Durability, Mount, Options};
 use testkit::{Call, Fault, FaultyDir, Keep, Rng};
 
 /// Paths and contents; of folders the word itself.
@@ -326,5 +326,27 @@ fn durable_changes_cost_a_sync_for_each_log() {
         drive.write_file("/b", "b", &plain).await.unwrap();
         drive.mkdir("/c", &plain).await.unwrap();
         assert_eq!(dir.calls(&[Call::Sync, Call::SyncDir]) - before, 3);
+    });
+}
+
+#[test]
+fn a_flush_covers_mounted_drives() {
+    block_on(async {
+        let dir = FaultyDir::new();
+        let options = corestore::Options::new().master_key([3; 32]);
+        let store = Corestore::open(Arc::new(dir.clone()), options.clone()).unwrap();
+        let other = store.namespace("other");
+        let inner = Drive::create(&other, Options::new()).await.unwrap();
+        let outer = Drive::create(&store, Options::new()).await.unwrap();
+        let plain = Attributes::new();
+        let mount = Mount::drive(inner.key());
+        outer.mount("/inner", mount, &plain).await.unwrap();
+        outer.write_file("/inner/a", "a", &plain).await.unwrap();
+        drop((inner, other));
+        outer.flush().unwrap();
+        let after = dir.crash(dir.log_len(), Keep::Nothing);
+        let store = Corestore::open(Arc::new(after), options).unwrap();
+        let outer = Drive::create(&store, Options::new()).await.unwrap();
+        assert_eq!(outer.read_file("/inner/a").await.unwrap(), "a");
     });
 }
