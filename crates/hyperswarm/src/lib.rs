@@ -25,8 +25,9 @@ pub use config::MainlineConfig;
 pub use config::{JoinOptions, SwarmConfig};
 pub use dedup::{Carrier, Keep, Side, decide};
 pub use error::NodeError;
+pub use hyperswarm_dht::{Id, ObservedAddress};
 pub use node::{MAX_UNREAD, Node, NodeConfig, NodeEvent, NodeStatus, Reach, Walk};
 pub use swarm::{
-    Connection, ConnectionInfo, FAREWELL, Handle, LanStatus, MAX_TOPICS, Swarm, SwarmEvent,
+    Connection, ConnectionInfo, FAREWELL, Handle, LanStatus, MAX_TOPICS, Rest, Swarm, SwarmEvent,
     SwarmStatus, Verdict,
 };

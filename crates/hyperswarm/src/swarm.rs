@@ -29,7 +29,7 @@ mod topic;
 #[cfg(feature = "utp")]
 mod utp;
 
-pub use connection::{Connection, ConnectionInfo, Handle, Verdict};
+pub use connection::{Connection, ConnectionInfo, Handle, Rest, Verdict};
 pub use status::{LanStatus, SwarmStatus};
 
 /// Finds peers by topic and connects to them.

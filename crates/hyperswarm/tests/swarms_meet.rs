@@ -199,6 +199,27 @@ fn two_who_dial_each_other_keep_one_connection() {
 }
 
 #[test]
+fn a_peer_that_is_reached_otherwise_is_not_dialled() {
+    on_tokio(|runtime| async move {
+        let bootstrap = persistent(&runtime, &[]);
+        let at = [bootstrap.local_addr()];
+        let a = swarm(&runtime, &at).await;
+        let b = swarm(&runtime, &at).await;
+        b.join(TOPIC, ANNOUNCE);
+        b.flush().await;
+        a.join(TOPIC, LOOKUP);
+        let (dialled, accepted) = meet(&a, &b).await;
+        let rest = dialled.handle().rest();
+        drop((dialled, accepted));
+        a.refresh();
+        a.flush().await;
+        assert_eq!(a.status().connections, 0);
+        drop(rest);
+        meet(&a, &b).await;
+    });
+}
+
+#[test]
 fn one_who_finds_oneself_is_told() {
     on_tokio(|runtime| async move {
         let bootstrap = persistent(&runtime, &[]);

@@ -129,10 +129,47 @@ impl Handle {
         }
     }
 
+    /// Gives this connection up for one to the same peer that the swarm does not know, or that was
+    /// chosen without asking it. A peer that we dialled is dialled again only when the result is
+    /// dropped.
+    pub fn rest(&self) -> Rest {
+        let mut rest = Rest {
+            peer: None,
+            inner: self.inner.clone(),
+        };
+        if let Some(inner) = self.inner.upgrade() {
+            let mut state = inner.state();
+            if let Some(live) = state.live.get_mut(&self.id) {
+                live.is_duplicate = true;
+                rest.peer = live.peer;
+            }
+            if let Some(peer) = &rest.peer {
+                state.peers.rest(peer);
+            }
+        }
+        rest
+    }
+
     /// Waits until another connection to the same peer has taken this one's place. Cancel-safe.
     pub async fn superseded(&self) {
         // Nothing is ever sent: it closes.
         let _ = self.superseded.recv().await;
+    }
+}
+
+/// As long as it is there, a peer is not dialled. See [`Handle::rest`].
+#[derive(Debug)]
+pub struct Rest {
+    peer: Option<SocketAddrV4>,
+    inner: Weak<Inner>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let (Some(inner), Some(peer)) = (self.inner.upgrade(), &self.peer) {
+            inner.state().peers.released(peer);
+            inner.peers_changed();
+        }
     }
 }
 
