@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hypercore_runtime::{Runtime, TcpListener};
-use hyperswarm::{Connection, JoinOptions, Side, Swarm, SwarmConfig};
+use hyperswarm::{Connection, Id, JoinOptions, Swarm, SwarmConfig};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -37,9 +37,7 @@ pub(crate) struct Discovery {
 
 /// Speaks the protocol on a connection, to its end.
 pub(crate) type Carry = Arc<
-    dyn Fn(Connection, Side) -> hypercore_runtime::BoxFuture<'static, Result<(), String>>
-        + Send
-        + Sync,
+    dyn Fn(Connection) -> hypercore_runtime::BoxFuture<'static, Result<(), String>> + Send + Sync,
 >;
 
 /// What may be hoped for.
@@ -86,6 +84,7 @@ impl Discovery {
         &self,
         runtime: Arc<dyn Runtime>,
         options: DiscoveryOptions,
+        id: Option<[u8; 32]>,
         listener: Option<TcpListener>,
         carry: Carry,
     ) {
@@ -97,7 +96,7 @@ impl Discovery {
         drop(state);
         let shared = self.shared.clone();
         self.tasks()
-            .spawn(run(shared, runtime, options, listener, carry));
+            .spawn(run(shared, runtime, options, id, listener, carry));
     }
 
     /// Looks for peers of a topic from now on, and makes known that we are one.
@@ -172,6 +171,7 @@ async fn run(
     shared: Arc<Shared>,
     runtime: Arc<dyn Runtime>,
     options: DiscoveryOptions,
+    id: Option<[u8; 32]>,
     listener: Option<TcpListener>,
     carry: Carry,
 ) {
@@ -179,6 +179,7 @@ async fn run(
     config.dht.bootstrap = resolve(&options.bootstrap).await;
     config.use_dht = !config.dht.bootstrap.is_empty();
     config.use_lan = options.lan;
+    config.dht.id = id.map(Id::from_bytes);
     let swarm = match listener {
         Some(listener) => Swarm::with_listener(runtime, listener, config),
         None => Swarm::bind(runtime, config).await,
@@ -210,9 +211,8 @@ async fn run(
         connections.spawn(async move {
             shared.state().connections += 1;
             shared.changed.send_replace(());
-            let side = connection.info().side;
             // What an unknown peer does wrong ends its connection and concerns nobody else.
-            let _ = carry(connection, side).await;
+            let _ = carry(connection).await;
             shared.state().connections -= 1;
             shared.changed.send_replace(());
         });

@@ -25,6 +25,7 @@
 //! ```
 
 mod backoff;
+mod connections;
 mod discovery;
 mod disk;
 mod editor;
@@ -40,6 +41,7 @@ mod root;
 mod running;
 mod seed;
 mod session;
+mod traffic;
 mod watch;
 
 pub use discovery::{DEFAULT_BOOTSTRAP, DhtNode, DiscoveryOptions};
@@ -55,4 +57,5 @@ pub use node::{Access, DEFAULT_PORT, Node, Port};
 pub use root::Root;
 pub use seed::{Held, Seed};
 pub use session::{Bytestream, Entries, Freshness, Session};
+pub use traffic::Traffic;
 pub use watch::Watch;

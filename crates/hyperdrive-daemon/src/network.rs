@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hypercore_runtime::{BoxFuture, Duplex, Runtime, TcpListener, TcpStream};
+use hyperswarm::Side;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -24,24 +25,6 @@ pub(crate) struct Network {
 /// Speaks the protocol on one connection, to its end. An error says what the peer did wrong.
 pub(crate) type Carry =
     Box<dyn Fn(Box<dyn Duplex>, Side) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
-
-/// Who opened a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Side {
-    /// We dialled.
-    Dialled,
-    /// The peer did.
-    Accepted,
-}
-
-impl From<hyperswarm::Side> for Side {
-    fn from(side: hyperswarm::Side) -> Self {
-        match side {
-            hyperswarm::Side::Dialled => Self::Dialled,
-            hyperswarm::Side::Accepted => Self::Accepted,
-        }
-    }
-}
 
 /// Somebody to keep a connection to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,13 +47,13 @@ pub(crate) enum Standing {
 }
 
 impl Network {
-    pub(crate) fn new(runtime: Arc<dyn Runtime>, carry: Carry) -> Self {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, carry: Carry, changed: watch::Sender<()>) -> Self {
         let shared = Shared {
             runtime,
             carry,
             incoming: Arc::new(Semaphore::new(MAX_INCOMING)),
             targets: Mutex::default(),
-            changed: watch::Sender::new(()),
+            changed,
         };
         Self {
             shared: Arc::new(shared),
@@ -101,14 +84,10 @@ impl Network {
         self.shared.targets().clone()
     }
 
-    /// Changes whenever the standing of a target does.
+    /// Changes whenever the standing of a target does, or anything else that was told with the sender
+    /// that was given.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.shared.changed.subscribe()
-    }
-
-    /// To tell of changes elsewhere that those who watch [`changes`](Self::changes) should know of.
-    pub(crate) fn changer(&self) -> watch::Sender<()> {
-        self.shared.changed.clone()
     }
 
     /// Closes every connection, and stops to listen and to dial.
@@ -310,7 +289,7 @@ mod tests {
     async fn connects_and_connects_again() {
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
         let listener = listen(&runtime).await;
-        let network = Network::new(runtime, silent());
+        let network = Network::new(runtime, silent(), watch::Sender::new(()));
         network.dial(Target::Address(listener.local_addr().to_string()));
         let mut first = listener.accept().await.unwrap();
         standing(&network, |standing| *standing == Standing::Connected).await;
@@ -328,7 +307,7 @@ mod tests {
         let listener = listen(&runtime).await;
         let address = listener.local_addr().to_string();
         drop(listener);
-        let network = Network::new(runtime, silent());
+        let network = Network::new(runtime, silent(), watch::Sender::new(()));
         network.dial(Target::Address(address.clone()));
         network.dial(Target::Address(address));
         let failed = standing(&network, |standing| *standing != Standing::Trying).await;
@@ -347,7 +326,7 @@ mod tests {
             let _ = began.send(());
             carry(stream, side)
         });
-        let network = Network::new(runtime.clone(), counting);
+        let network = Network::new(runtime.clone(), counting, watch::Sender::new(()));
         network.serve(listener);
         let mut streams = Vec::new();
         for _ in 0..MAX_INCOMING + 1 {
@@ -366,7 +345,7 @@ mod tests {
     async fn no_more_targets_are_kept_than_the_limit() {
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
         let listener = listen(&runtime).await;
-        let network = Network::new(runtime, silent());
+        let network = Network::new(runtime, silent(), watch::Sender::new(()));
         for alias in 0..MAX_TARGETS + 5 {
             // Every address in 127.0.0.0/8 is this machine; the limit does not depend on that.
             let address = format!("127.0.{alias}.1:{}", listener.local_addr().port());
@@ -380,7 +359,7 @@ mod tests {
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
         let listener = listen(&runtime).await;
         let address = listener.local_addr();
-        let network = Network::new(runtime.clone(), silent());
+        let network = Network::new(runtime.clone(), silent(), watch::Sender::new(()));
         network.serve(listener);
         let mut stream = runtime.connect_tcp(address).await.unwrap();
         drop(network);

@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use corestore::{Corestore, OpenError, Options};
-use hypercore_replication::{Config, Role, replicate};
+use hypercore_replication::Identity;
 use hypercore_runtime::{Runtime, TcpListener, Tokio, UdpPort};
 use hypercore_storage::DiskDir;
 use hyperdrive::Drive;
+use hyperswarm::Carrier;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::connections::Connections;
 use crate::discovery::{self, Discovery, DiscoveryOptions, Prospect};
 use crate::disk::{Disk, Failure};
-use crate::error::Chain;
-use crate::network::{Carry, Network, Side, Standing, Target};
+use crate::network::{Carry, Network, Standing, Target};
 use crate::running::{Announcement, Running};
 use crate::{NodeError, Root};
 
@@ -32,6 +34,7 @@ pub struct Node {
 pub(crate) struct Inner {
     pub(crate) root: Root,
     pub(crate) store: Corestore,
+    pub(crate) connections: Connections,
     pub(crate) network: Network,
     discovery: Discovery,
     /// Whether it is there for long enough that others should know of it.
@@ -81,11 +84,16 @@ impl Node {
             Err(error) => return Err(error),
         };
         let runtime: Arc<dyn Runtime> = Arc::new(Tokio::current());
-        let network = Network::new(runtime.clone(), carry(&runtime, &store));
-        let discovery = Discovery::new(network.changer());
+        let changed = watch::Sender::new(());
+        let source = store.source();
+        let connections =
+            Connections::new(identity(&store), source, runtime.clone(), changed.clone());
+        let network = Network::new(runtime.clone(), carry(&connections), changed.clone());
+        let discovery = Discovery::new(changed);
         let inner = Inner {
             root,
             store,
+            connections,
             network,
             discovery,
             stays: access != Access::Read,
@@ -223,11 +231,19 @@ impl Inner {
     }
 
     fn discover(&self, options: DiscoveryOptions, listener: Option<TcpListener>) {
-        let carry = carry(&self.runtime, &self.store);
-        let carry: discovery::Carry =
-            Arc::new(move |connection, side| carry(Box::new(connection), side.into()));
+        let connections = self.connections.clone();
+        let carry: discovery::Carry = Arc::new(move |connection| {
+            let connections = connections.clone();
+            let leg = (connection.info().carrier, connection.info().side);
+            let handle = connection.handle();
+            Box::pin(async move { connections.carry(connection, leg, Some(handle)).await })
+        });
+        // Others' tables stay true over restarts, unless we are gone soon anyway.
+        let id = self
+            .stays
+            .then(|| *self.store.derive_secret(SECRETS, "swarm-id"));
         let runtime = self.runtime.clone();
-        self.discovery.start(runtime, options, listener, carry);
+        self.discovery.start(runtime, options, id, listener, carry);
     }
 
     /// Has a drive found by others, or only its peers by us.
@@ -343,22 +359,20 @@ fn open_error(root: &Root, error: OpenError) -> NodeError {
     }
 }
 
-fn carry(runtime: &Arc<dyn Runtime>, store: &Corestore) -> Carry {
-    let source = store.source();
-    let for_each = runtime.clone();
+/// What speaks to peers that were named, and that come without the swarm. They use TCP.
+fn carry(connections: &Connections) -> Carry {
+    let connections = connections.clone();
     Box::new(move |stream, side| {
-        let (source, runtime) = (source.clone(), for_each.clone());
-        let role = match side {
-            Side::Dialled => Role::Initiator,
-            Side::Accepted => Role::Responder,
-        };
-        Box::pin(async move {
-            let carried = replicate(stream, role, source, runtime, Config::default()).await;
-            carried
-                .map(|_| ())
-                .map_err(|error| Chain(&error).to_string())
-        })
+        let connections = connections.clone();
+        let leg = (Carrier::Tcp, side);
+        Box::pin(async move { connections.carry(stream, leg, None).await })
     })
+}
+
+/// Who we are to peers: the same after a restart, as in the reference, since it follows from the
+/// store's master key.
+fn identity(store: &Corestore) -> Identity {
+    Identity::from_seed(&store.derive_secret(SECRETS, "replication-keypair"))
 }
 
 /// Makes what peers sent survive the end of the process, however it ends. What was appended here
@@ -383,6 +397,9 @@ async fn flush_now_and_then(store: Corestore) {
         }
     }
 }
+
+/// The namespace of the secrets that make us known to others (the reference's).
+const SECRETS: &str = "hyperdrive-daemon";
 
 /// What is fetched again at most after the process was killed.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(3);

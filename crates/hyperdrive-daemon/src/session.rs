@@ -273,6 +273,8 @@ impl Inner {
     async fn all_joined(&self, feed: &Feed) {
         self.until(feed, |peers, targets| {
             let failed = |standing: &Standing| matches!(standing, Standing::Failed(_));
+            // Two targets may be one peer.
+            let peers = peers + self.connections.resting();
             peers
                 >= targets
                     .iter()
