@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hypercore_runtime::{Runtime, TcpListener};
-use hyperswarm::{Connection, Id, JoinOptions, Swarm, SwarmConfig};
+use hyperswarm::{Connection, Id, JoinOptions, Swarm, SwarmConfig, SwarmStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -121,6 +121,12 @@ impl Discovery {
     /// What may be hoped for.
     pub(crate) fn prospect(&self) -> Prospect {
         self.shared.state().prospect.unwrap_or(Prospect::None)
+    }
+
+    /// How the search goes, and how others see us, once it has begun.
+    pub(crate) fn status(&self) -> Option<SwarmStatus> {
+        let swarm = self.shared.state().swarm.clone();
+        swarm.map(|swarm| swarm.status())
     }
 
     /// How the search goes, in words; `None` if there is none.

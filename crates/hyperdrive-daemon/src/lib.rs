@@ -26,6 +26,7 @@
 
 mod backoff;
 mod connections;
+mod control;
 mod discovery;
 mod disk;
 mod editor;
@@ -41,6 +42,7 @@ mod root;
 mod running;
 mod seed;
 mod session;
+mod status;
 mod traffic;
 mod watch;
 
@@ -57,5 +59,6 @@ pub use node::{Access, DEFAULT_PORT, Node, Port};
 pub use root::Root;
 pub use seed::{Held, Seed};
 pub use session::{Bytestream, Entries, Freshness, Session};
+pub use status::{NetworkStatus, Reach, Status};
 pub use traffic::Traffic;
 pub use watch::Watch;

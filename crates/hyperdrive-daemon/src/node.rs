@@ -10,11 +10,12 @@ use hypercore_replication::Identity;
 use hypercore_runtime::{Runtime, TcpListener, Tokio, UdpPort};
 use hypercore_storage::DiskDir;
 use hyperdrive::Drive;
-use hyperswarm::Carrier;
+use hyperswarm::{Carrier, SwarmStatus};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::connections::Connections;
+use crate::control::Porter;
 use crate::discovery::{self, Discovery, DiscoveryOptions, Prospect};
 use crate::disk::{Disk, Failure};
 use crate::network::{Carry, Network, Standing, Target};
@@ -107,9 +108,11 @@ impl Node {
         } else if access != Access::Hold {
             inner.answer_readers().await;
         }
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        if inner.stays {
+            inner.open_door().await;
+        }
+        Ok(Self { inner })
     }
 
     /// Takes a port, on which nobody is answered before [`serve`](Self::serve).
@@ -291,13 +294,36 @@ impl Inner {
         }
     }
 
-    fn announce(&self, address: SocketAddr) {
-        if let Place::First(announcement) = &self.place
-            && let Some(announcement) =
-                &mut *announcement.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Answers commands of this user on this machine. Without it they only know less.
+    async fn open_door(self: &Arc<Self>) {
+        if let Place::First(_) = &self.place
+            && let Ok(porter) = Porter::bind(&*self.runtime).await
         {
-            announcement.answers_at(address);
+            self.announcement(|announcement| announcement.has_door(porter.door()));
+            self.network.spawn(porter.answer(Arc::downgrade(self)));
         }
+    }
+
+    fn announce(&self, address: SocketAddr) {
+        self.announcement(|announcement| announcement.answers_at(address));
+    }
+
+    /// Where peers are answered.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.announcement(|announcement| announcement.address())?
+    }
+
+    /// How the search for peers goes; `None` if there is none.
+    pub(crate) fn swarm_status(&self) -> Option<SwarmStatus> {
+        self.discovery.status()
+    }
+
+    fn announcement<T>(&self, look: impl FnOnce(&mut Announcement) -> T) -> Option<T> {
+        let Place::First(announcement) = &self.place else {
+            return None;
+        };
+        let mut announcement = announcement.lock().unwrap_or_else(PoisonError::into_inner);
+        announcement.as_mut().map(look)
     }
 }
 
@@ -316,7 +342,8 @@ async fn hold(
             }
             Err(OpenError::Locked { holder }) => {
                 let running = Running::load(&root.running());
-                if running.is_some_and(|running| running.stays) || Instant::now() >= latest {
+                let stays = running.as_ref().is_some_and(|running| running.stays);
+                if stays || Instant::now() >= latest {
                     let pid = holder.or(running.map(|running| running.pid));
                     return Err(NodeError::Locked {
                         root: root.path().to_owned(),

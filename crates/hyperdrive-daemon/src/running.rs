@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::Door;
 use crate::record;
 
 /// Who holds the store, as others on this machine learn it.
 ///
 /// A hint only: the lock on the store says whether anybody holds it at all. After a crash the file
 /// stays behind, and whoever takes the lock next replaces or removes it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Running {
     /// The process.
     pub(crate) pid: u32,
@@ -18,6 +19,9 @@ pub(crate) struct Running {
     pub(crate) address: Option<SocketAddr>,
     /// Whether it stays (`share`, `seed`, `clone`) or is about to end.
     pub(crate) stays: bool,
+    /// Where it can be asked for more than peers may know, if it stays.
+    #[serde(default)]
+    pub(crate) door: Option<Door>,
 }
 
 impl Running {
@@ -32,6 +36,8 @@ impl Running {
 pub(crate) struct Announcement {
     path: PathBuf,
     running: Running,
+    /// Where it answers peers, which may be every address.
+    listening: Option<SocketAddr>,
 }
 
 impl Announcement {
@@ -42,16 +48,22 @@ impl Announcement {
             pid: std::process::id(),
             address: None,
             stays,
+            door: None,
         };
         // An older file is somebody's who is gone.
         let _ = fs::remove_file(&path);
         record::save(&path, &running).ok()?;
-        Some(Self { path, running })
+        Some(Self {
+            path,
+            running,
+            listening: None,
+        })
     }
 
     /// Says where this process answers, if that can be written. A wildcard address is told as the
     /// loopback one.
     pub(crate) fn answers_at(&mut self, mut address: SocketAddr) {
+        self.listening = Some(address);
         if address.ip().is_unspecified() {
             address.set_ip(match address.ip() {
                 IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -60,6 +72,17 @@ impl Announcement {
         }
         self.running.address = Some(address);
         let _ = record::save(&self.path, &self.running);
+    }
+
+    /// Says where this process can be asked, if that can be written. Only this user can read it.
+    pub(crate) fn has_door(&mut self, door: Door) {
+        self.running.door = Some(door);
+        let _ = record::save(&self.path, &self.running);
+    }
+
+    /// Where it answers peers.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listening
     }
 }
 
