@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Log(Log),
     Tag(Tag),
     Revert(Revert),
+    Status(Status),
     DhtNode(DhtNode),
 }
 
@@ -254,6 +255,19 @@ pub(crate) struct Info {
 
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+/// Tell whether others can reach this machine, and how they see it
+///
+/// Asks the process that shares or seeds from this storage, or else other nodes of the DHT, for up to
+/// 10 seconds. The exit status is 5 if nobody answers.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive status\n  \
+    hyperdrive status --json --bootstrap 192.168.1.7:49737")]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// Run a node of the DHT that others can begin with

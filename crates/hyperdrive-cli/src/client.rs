@@ -18,13 +18,16 @@ use hyperdrive_url::Link;
 use crate::args::{Global, Peers};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::meter::{Meter, Traffic};
 use crate::progress::{Amounts, Progress};
 
 mod editor;
 mod error;
+mod status;
 mod values;
 
 pub(crate) use editor::Editor;
+pub(crate) use status::{Nat, Network, Process, Status};
 pub(crate) use values::{Change, CoreStats, DriveInfo, Entry, Stat};
 
 /// A node to work with.
@@ -81,6 +84,19 @@ impl Client {
             Some(options) => self.node.serve_and_discover(port, options.clone()),
             None => self.node.serve(port),
         }
+    }
+
+    /// Where to read who is connected, and what went over the connections.
+    pub(crate) fn meter(&self) -> Meter {
+        let node = self.node.clone();
+        Meter::new(move || {
+            let traffic = node.traffic();
+            Traffic {
+                peers: traffic.peers,
+                received: traffic.received,
+                sent: traffic.sent,
+            }
+        })
     }
 
     /// Brings a folder into its drive.

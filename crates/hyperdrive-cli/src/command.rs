@@ -12,6 +12,7 @@ mod ls;
 mod seed;
 mod share;
 mod stat;
+mod status;
 mod tag;
 
 use crate::args::{Cli, Command};
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli, signals: Signals) -> Result<Exit, Failure> {
         Command::Log(args) => log::run(args, global, signals).await,
         Command::Tag(args) => tag::run(args, global, signals).await,
         Command::Revert(args) => change::revert(args, global, signals).await,
+        Command::Status(args) => status::run(args, global, signals).await,
         Command::DhtNode(args) => dht_node::run(args, global, signals).await,
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod exit;
 mod failure;
+mod meter;
 mod output;
 mod progress;
 mod range;

@@ -1,10 +1,14 @@
+use std::convert::Infallible;
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::ops::AddAssign;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::style::ProgressTracker;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::meter::{Meter, Rates};
 use crate::output::{count, printable, size};
 
 /// How far a transfer is. A total of zero is not known yet.
@@ -41,6 +45,8 @@ pub(crate) struct Progress {
     verb: &'static str,
     noun: &'static str,
     shown: Shown,
+    /// Where the peers and the rates beside it come from.
+    meter: Option<Meter>,
 }
 
 #[derive(Debug)]
@@ -55,21 +61,38 @@ struct Lines {
     started: Instant,
     told_at: Instant,
     told: Amounts,
+    rates: Rates,
 }
 
 impl Progress {
+    /// Of something that happens on this machine.
     pub(crate) fn new(verb: &'static str, noun: &'static str) -> Self {
+        Self::with(verb, noun, None)
+    }
+
+    /// Of something that peers send: who they are and how fast they do so stands beside it.
+    pub(crate) fn with_peers(verb: &'static str, noun: &'static str, meter: Meter) -> Self {
+        Self::with(verb, noun, Some(meter))
+    }
+
+    fn with(verb: &'static str, noun: &'static str, meter: Option<Meter>) -> Self {
         let shown = if io::stderr().is_terminal() {
-            Shown::Bar(bar(verb))
+            Shown::Bar(bar(verb, meter.as_ref()))
         } else {
             let now = Instant::now();
             Shown::Lines(Mutex::new(Lines {
                 started: now,
                 told_at: now,
                 told: Amounts::default(),
+                rates: Rates::default(),
             }))
         };
-        Self { verb, noun, shown }
+        Self {
+            verb,
+            noun,
+            shown,
+            meter,
+        }
     }
 
     /// Takes the newest amounts. Cheap enough to be called for every file.
@@ -92,7 +115,11 @@ impl Progress {
                 if now.duration_since(lines.told_at) >= LINE_INTERVAL && lines.told != amounts {
                     (lines.told_at, lines.told) = (now, amounts);
                     let elapsed = now.duration_since(lines.started);
-                    eprintln!("{} {}", self.verb, line(amounts, self.noun, elapsed));
+                    let mut line = line(amounts, self.noun, elapsed);
+                    if let Some(meter) = &self.meter {
+                        line.push_str(&format!(", {}", lines.rates.look(meter, now)));
+                    }
+                    eprintln!("{} {line}", self.verb);
                 }
             }
         }
@@ -116,14 +143,22 @@ impl Drop for Progress {
     }
 }
 
-fn bar(verb: &'static str) -> ProgressBar {
+fn bar(verb: &'static str, meter: Option<&Meter>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let template = "{prefix} {wide_bar} {msg}  {binary_bytes}/{binary_total_bytes}  \
                     {binary_bytes_per_sec}  {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+    let template = match meter {
+        Some(_) => format!("{template}  {{peers}}"),
+        None => template.to_owned(),
+    };
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(meter.map_or(style.clone(), |meter| style.with_key("peers", key(meter))));
     }
     bar.set_prefix(verb);
+    if meter.is_some() {
+        // Peers come and go also while nothing arrives.
+        bar.enable_steady_tick(TICK_INTERVAL);
+    }
     bar
 }
 
@@ -156,6 +191,53 @@ fn line(amounts: Amounts, noun: &str, elapsed: Duration) -> String {
     }
     line
 }
+
+/// Writes peers and rates wherever a bar is drawn.
+fn key(meter: &Meter) -> impl ProgressTracker + use<> {
+    let (meter, rates) = (meter.clone(), Mutex::new(Rates::default()));
+    let rates = Arc::new(rates);
+    move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        let mut rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = write!(out, "{}", rates.look(&meter, Instant::now()));
+    }
+}
+
+/// Shows who is served, for as long as the future is there: a line on a terminal that is drawn anew,
+/// otherwise a plain line when something changed, at most every [`LINE_INTERVAL`]. Never ends.
+pub(crate) async fn serving(meter: &Meter) -> Infallible {
+    if io::stderr().is_terminal() {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("serving {peers}") {
+            bar.set_style(style.with_key("peers", key(meter)));
+        }
+        bar.enable_steady_tick(TICK_INTERVAL);
+        let _cleared = Cleared(bar);
+        return std::future::pending().await;
+    }
+    let mut rates = Rates::default();
+    let mut told = meter.look();
+    rates.look(meter, Instant::now());
+    loop {
+        tokio::time::sleep(LINE_INTERVAL).await;
+        let now = meter.look();
+        if now.is_worth_telling_after(&told) {
+            told = now;
+            eprintln!("serving {}", rates.look(meter, Instant::now()));
+        }
+    }
+}
+
+/// Takes a bar away when it is dropped.
+struct Cleared(ProgressBar);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Time between two looks at the peers.
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Time between two plain lines: seldom enough for a log file.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);

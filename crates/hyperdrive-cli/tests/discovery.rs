@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Background, Ended, Place, command, sample, tree};
+use common::{Background, Network, Place, sample, tree};
 
 #[test]
 fn share_and_clone_find_each_other_by_link_alone() {
@@ -52,48 +52,7 @@ fn a_drive_that_nobody_has_is_told() {
 #[test]
 fn a_node_of_the_dht_ends_when_asked() {
     let network = Network::start();
-    network.node.interrupt();
-    network.node.end().expect(130);
-}
-
-/// A node of the DHT on loopback, and programs that know no other.
-struct Network {
-    node: Background,
-    address: String,
-}
-
-impl Network {
-    fn start() -> Self {
-        let args = [
-            "dht-node",
-            "--listen",
-            "127.0.0.1:0",
-            "--bootstrap",
-            "127.0.0.1:1",
-        ];
-        let mut node = Background::spawn(command(args));
-        let address = node.address();
-        Self { node, address }
-    }
-
-    fn share(&self, place: &Place) -> (Background, String) {
-        let source = place.path("source");
-        let source = source.to_str().expect("a path in UTF-8");
-        let args = ["share", source, "--listen", "127.0.0.1:0"];
-        let mut sharing = Background::spawn(self.command(place, "author", &args));
-        let link = sharing.stdout_line();
-        (sharing, link)
-    }
-
-    fn run(&self, place: &Place, args: &[&str]) -> Ended {
-        Background::spawn(self.command(place, "reader", args)).end()
-    }
-
-    fn command(&self, place: &Place, storage: &str, args: &[&str]) -> std::process::Command {
-        let mut command = place.command(storage, args);
-        command
-            .args(["--no-lan", "--bootstrap", &self.address])
-            .env_remove("HYPERDRIVE_NO_SWARM");
-        command
-    }
+    let node = network.into_first();
+    node.interrupt();
+    node.end().expect(130);
 }

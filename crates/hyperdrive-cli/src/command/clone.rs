@@ -41,13 +41,13 @@ async fn clone(client: &Client, args: &Clone, round: &Cell<Exit>) -> Result<Exit
         Some(folder) => folder.clone(),
         None => PathBuf::from(&session.key()[..8]),
     };
-    round.set(export(&session, args, &folder).await?);
+    round.set(export(client, &session, args, &folder).await?);
     if !args.live {
         return Ok(round.get());
     }
     loop {
         session.newer().await?;
-        match export(&session, args, &folder).await {
+        match export(client, &session, args, &folder).await {
             Ok(exit) => round.set(exit),
             // Nobody there for a while is what following means; the next version may succeed.
             Err(failure) if failure.exit() == Exit::TryAgain => eprintln!("hyperdrive: {failure}"),
@@ -56,8 +56,13 @@ async fn clone(client: &Client, args: &Clone, round: &Cell<Exit>) -> Result<Exit
     }
 }
 
-async fn export(session: &Session, args: &Clone, folder: &Path) -> Result<Exit, Failure> {
-    let progress = Progress::new("fetching", "file");
+async fn export(
+    client: &Client,
+    session: &Session,
+    args: &Clone,
+    folder: &Path,
+) -> Result<Exit, Failure> {
+    let progress = Progress::with_peers("fetching", "file", client.meter());
     let exported = session.export(folder, args.force, &progress).await?;
     drop(progress);
     for warning in &exported.warnings {

@@ -27,7 +27,7 @@ async fn seed(client: &Client, args: &Args) -> Result<Exit, Failure> {
     }
     eprintln!("listening on {}", client.serve(port));
     let total = Total {
-        progress: Progress::new("fetching", "block"),
+        progress: Progress::with_peers("fetching", "block", client.meter()),
         parts: RefCell::new(vec![Amounts::default(); seeds.len()]),
     };
     let seeds = seeds.into_iter().enumerate();

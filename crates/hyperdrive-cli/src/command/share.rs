@@ -4,8 +4,9 @@ use crate::args::{Global, Share};
 use crate::client::{self, Client, FolderWatch, Imported};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::meter::Meter;
 use crate::output::{Output, count, printable, size};
-use crate::progress::Progress;
+use crate::progress::{Progress, serving};
 use crate::signals::Signals;
 
 pub(crate) async fn run(
@@ -39,9 +40,10 @@ async fn share(client: &Client, args: &Share, round: &Cell<Exit>) -> Result<Exit
     let mut out = Output::stdout();
     out.line(&imported.link)?;
     out.finish()?;
+    let meter = client.meter();
     match &mut watch {
-        Some(watch) => follow(client, args, watch, round).await,
-        None => std::future::pending().await,
+        Some(watch) => follow(client, args, watch, round, &meter).await,
+        None => match serving(&meter).await {},
     }
 }
 
@@ -50,9 +52,14 @@ async fn follow(
     args: &Share,
     watch: &mut FolderWatch,
     round: &Cell<Exit>,
+    meter: &Meter,
 ) -> Result<Exit, Failure> {
     loop {
-        watch.changed().await;
+        // An import has a bar of its own.
+        tokio::select! {
+            () = watch.changed() => {}
+            never = serving(meter) => match never {},
+        }
         match import(client, args).await {
             Ok(imported) => round.set(report(&imported)),
             // A folder that is away for a moment, or a file that nobody may read, must not take

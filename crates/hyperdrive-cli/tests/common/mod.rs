@@ -5,7 +5,9 @@
 
 #![allow(dead_code, unused_imports, clippy::unwrap_used)] // every test file compiles this module, and uses a part of it
 
+mod dht;
 mod proxy;
+pub(crate) mod transcript;
 mod tree;
 
 use std::ffi::{OsStr, OsString};
@@ -17,6 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use dht::Network;
 pub(crate) use proxy::Proxy;
 pub(crate) use tree::{Thing, noise, sample, tree, write};
 
