@@ -27,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("dht", targets::dht),
     ("frames", targets::frames),
     ("handshake", targets::handshake),
+    ("lan", targets::lan),
     ("link", targets::link),
     ("messages", targets::messages),
     ("proof", targets::proof),
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("storage", targets::storage),
     ("trie_node", targets::trie_node),
     ("trie_walk", targets::trie_walk),
+    ("utp", targets::utp),
 ];
 
 /// The target of a name.

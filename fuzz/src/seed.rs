@@ -33,7 +33,90 @@ pub fn all() -> Vec<Seed> {
         &vectors("hyperswarm-dht/tests/vectors/hyperswarm.json"),
         &mut seeds,
     );
+    lan(
+        &vectors("hyperswarm/tests/vectors/hyperswarm.json"),
+        &mut seeds,
+    );
+    utp(&mut seeds);
     seeds
+}
+
+/// The packets of the reference on the local network, alone and among steps of our own.
+fn lan(vectors: &Value, seeds: &mut Vec<Seed>) {
+    let packets = list(&vectors["mdns"]["packets"]).map(|packet| bytes(&packet["hex"]));
+    let foreign = bytes(&vectors["mdns"]["foreign"]);
+    let packets: Vec<Vec<u8>> = packets.chain([foreign.clone()]).collect();
+    for (i, packet) in packets.iter().enumerate() {
+        let input = [vec![0, 5], piece(packet)].concat();
+        seeds.push(("lan", format!("packet-{i}"), input));
+    }
+    for (name, number) in [("own-port", 0x85), ("elsewhere", 0xc5)] {
+        let input = [vec![0, number], piece(&foreign)].concat();
+        seeds.push(("lan", name.to_owned(), input));
+    }
+    // Everybody asks at once, some time passes, and a second topic is joined and left.
+    let asked: Vec<u8> = (0..8)
+        .flat_map(|i| [vec![0, i], piece(&packets[0])].concat())
+        .collect();
+    let steps = [&asked[..], &[3, 60, 4, 70], &asked].concat();
+    seeds.push(("lan", "many-ask".to_owned(), steps));
+    // Several peers answer, again and again.
+    let answered: Vec<u8> = (1..9)
+        .flat_map(|i| [vec![0, i], piece(&packets[1 + usize::from(i) % 3])].concat())
+        .collect();
+    seeds.push(("lan", "many-answer".to_owned(), answered.clone()));
+    let later = [&answered[..], &[4, 60], &answered].concat();
+    seeds.push(("lan", "many-answer-twice".to_owned(), later));
+    let steps = [&[5, 13, 5, 4, 7][..], &asked, &[4, 90, 6, 0, 5, 8, 7]].concat();
+    seeds.push(("lan", "join-and-leave".to_owned(), steps));
+}
+
+/// Streams as strangers open and use them, and one that the swarm opens.
+fn utp(seeds: &mut Vec<Seed>) {
+    // Peer, type, sequence number, number acknowledged, connection id, extension, the rest.
+    let packet = |from: u8, kind: u8, [seq, ack, id]: [u8; 3], rest: &[u8]| {
+        [vec![1, from, kind, seq, ack, id, 0], piece(rest)].concat()
+    };
+    let syn = packet(0, 4, [1, 0, 5], b"");
+    // The first data: our answer acknowledged the opening, and has the id that theirs is one above.
+    // Numbers of ours are acknowledged one by one; the first that we send is still to come.
+    let hello = packet(0, 0, [1, 0xff, 1], b"hello");
+    let more = packet(0, 0, [2, 0xff, 1], b"out of order");
+    let end = packet(0, 1, [1, 0xff, 1], b"");
+    let reset = packet(0, 3, [1, 0xff, 1], b"");
+    let write = [5, 0, 0, 40];
+    let close = [5, 0, 0, 0];
+    let time = [3, 50];
+    for (name, steps) in [
+        ("opened", vec![&syn[..]]),
+        ("opened-twice", vec![&syn, &syn]),
+        ("data", vec![&syn, &hello]),
+        ("echo", vec![&syn, &hello, &write, &time, &hello]),
+        ("out-of-order", vec![&syn, &more, &time, &hello]),
+        ("ended", vec![&syn, &hello, &time, &end, &[4, 5]]),
+        ("reset", vec![&syn, &hello, &time, &reset]),
+        ("closed", vec![&syn, &hello, &write, &close, &[4, 20], &end]),
+        ("dropped", vec![&syn, &hello, &[6, 0], &[4, 60]]),
+        ("silent", vec![&syn, &hello, &write, &[4, 63, 4, 63]]),
+        ("unknown", vec![&hello, &end, &reset]),
+        // What answers a packet that opens: of the id and with the number that it has.
+        (
+            "dialled",
+            vec![&[7], &packet(0, 2, [9, 0, 0], b""), &write, &time],
+        ),
+    ] {
+        seeds.push(("utp", name.to_owned(), steps.concat()));
+    }
+    let full: Vec<Vec<u8>> = (0..4).map(|from| packet(from, 4, [1, 0, 5], b"")).collect();
+    seeds.push(("utp", "too-many".to_owned(), full.concat()));
+    let raw = [
+        &[0x41, 0][..],
+        &[0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0],
+    ]
+    .concat();
+    let selective = [&[0x21, 1], &raw[2..], &[0, 4, 0xff, 0, 0, 1]].concat();
+    let input = [vec![0, 1], piece(&raw), vec![0, 1], piece(&selective)].concat();
+    seeds.push(("utp", "raw".to_owned(), input));
 }
 
 /// The packets of each scenario as strangers' datagrams, those that end a process of the reference,

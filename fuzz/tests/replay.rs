@@ -26,6 +26,11 @@ fn handshake() {
 }
 
 #[test]
+fn lan() {
+    replay("lan");
+}
+
+#[test]
 fn link() {
     replay("link");
 }
@@ -68,6 +73,11 @@ fn trie_node() {
 #[test]
 fn trie_walk() {
     replay("trie_walk");
+}
+
+#[test]
+fn utp() {
+    replay("utp");
 }
 
 /// The table, the files for libFuzzer, the corpora and the tests above name the same targets.
