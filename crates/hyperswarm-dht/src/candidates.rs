@@ -47,7 +47,8 @@ enum State {
 struct Reporter {
     address: SocketAddrV4,
     answered: u32,
-    failed: u32,
+    /// Tips that failed, or take so long that they are likely to.
+    wrong: u32,
 }
 
 /// Whom to ask next.
@@ -95,7 +96,7 @@ impl Candidates {
         self.reporters.push(Reporter {
             address: from,
             answered: 0,
-            failed: 0,
+            wrong: 0,
         });
         for node in nodes.into_iter().take(MAX_NODES_PER_REPLY) {
             self.insert(node, depth + 1, Some(reporter));
@@ -115,7 +116,7 @@ impl Candidates {
                 }
             }
             Err(at) => {
-                if at >= MAX_CANDIDATES || self.asked.contains(&node.address) {
+                if self.asked.contains(&node.address) {
                     return;
                 }
                 self.list.insert(
@@ -129,19 +130,29 @@ impl Candidates {
                         is_confirmed: reporter.is_none(),
                     },
                 );
-                self.forget_farthest();
+                self.make_room();
             }
         }
     }
 
     /// Keeps the list bounded. What is asked or answered stays, since its answer is still awaited.
-    fn forget_farthest(&mut self) {
-        if self.list.len() > MAX_CANDIDATES
-            && let Some(at) = self
-                .list
-                .iter()
-                .rposition(|it| matches!(it.state, State::New | State::Failed))
-        {
+    ///
+    /// Those who invent nodes beside the target would otherwise push out all that are real: so first
+    /// those go that have failed, then those that a liar has told us of, and at last the farthest.
+    fn make_room(&mut self) {
+        if self.list.len() <= MAX_CANDIDATES {
+            return;
+        }
+        let failed = |it: &Candidate| it.state == State::Failed;
+        let doubtful = |it: &Candidate| self.is_doubtful(it);
+        let new = |it: &Candidate| it.state == State::New;
+        let at = self
+            .list
+            .iter()
+            .rposition(failed)
+            .or_else(|| self.list.iter().rposition(doubtful))
+            .or_else(|| self.list.iter().rposition(new));
+        if let Some(at) = at {
             self.list.remove(at);
         }
     }
@@ -205,9 +216,12 @@ impl Candidates {
             depth = self.list[at].depth;
             if expected == shown {
                 let candidate = &mut self.list[at];
+                let was_slow = candidate.state == State::Slow && !candidate.is_confirmed;
                 candidate.state = State::Answered(token.map(<[u8]>::to_vec));
                 if let Some(reporter) = candidate.reporter {
-                    self.reporters[reporter].answered += 1;
+                    let reporter = &mut self.reporters[reporter];
+                    reporter.answered += 1;
+                    reporter.wrong = reporter.wrong.saturating_sub(was_slow.into());
                 }
                 return depth;
             }
@@ -237,7 +251,7 @@ impl Candidates {
                 }
             };
             self.list[at].state = State::Answered(token.map(<[u8]>::to_vec));
-            self.forget_farthest();
+            self.make_room();
         }
         depth
     }
@@ -248,6 +262,7 @@ impl Candidates {
             && self.list[at].state == State::Asked
         {
             self.list[at].state = State::Slow;
+            self.blame(at);
         }
     }
 
@@ -259,12 +274,20 @@ impl Candidates {
     }
 
     fn failed_at(&mut self, at: usize) {
-        let candidate = &mut self.list[at];
-        candidate.state = State::Failed;
+        let was_slow = self.list[at].state == State::Slow;
+        self.list[at].state = State::Failed;
+        if !was_slow {
+            self.blame(at);
+        }
+    }
+
+    /// Notes whose tip was wrong.
+    fn blame(&mut self, at: usize) {
+        let candidate = &self.list[at];
         if let Some(reporter) = candidate.reporter
             && !candidate.is_confirmed
         {
-            self.reporters[reporter].failed += 1;
+            self.reporters[reporter].wrong += 1;
         }
     }
 
@@ -361,7 +384,7 @@ impl Candidates {
             && !candidate.is_confirmed
             && candidate.reporter.is_some_and(|reporter| {
                 let reporter = &self.reporters[reporter];
-                reporter.failed >= MAX_WRONG_TIPS && reporter.failed > reporter.answered
+                reporter.wrong >= MAX_WRONG_TIPS && reporter.wrong > reporter.answered
             })
     }
 }
@@ -373,7 +396,7 @@ const ALPHA: usize = 5;
 const NEAR: usize = 3;
 
 /// Candidates that are remembered.
-const MAX_CANDIDATES: usize = 128;
+const MAX_CANDIDATES: usize = 256;
 
 /// Nodes that are read from one answer.
 const MAX_NODES_PER_REPLY: usize = CLOSEST_NODES;
