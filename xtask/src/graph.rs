@@ -96,7 +96,6 @@ pub(crate) const RULES: &[Rule] = &[
             "hypercore-runtime",
             "hypercore-storage",
             "hyperdrive",
-            "hyperswarm",
             "hyperswarm-dht",
             "hypertrie",
         ],
