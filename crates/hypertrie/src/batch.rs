@@ -5,8 +5,8 @@ use bytes::Bytes;
 use futures_util::lock::OwnedMutexGuard;
 use hypercore::AppendError;
 
-use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, Outline, Stored};
-use crate::path::{Path, components, normalize};
+use crate::node::{MAX_FLAGS, MAX_KEY_BYTES, MAX_LINKS_BYTES, NO_LINKS, Outline, Stored};
+use crate::path::{Path, PathBuf, components, normalize};
 use crate::reader::Reader;
 use crate::trie::Shared;
 use crate::write::{Omit, find_doomed, link};
@@ -163,11 +163,11 @@ impl Batch {
                 flags: options.flags,
             });
         }
-        let path = Path::new(key, options.hidden, self.shared.hash);
-        let head = self.head.clone();
-        let node = self
-            .link(head, path, value.into(), options.flags, Omit::Nothing)
-            .await?;
+        let path = PathBuf::new(key, options.hidden, self.shared.hash);
+        let (head, value) = (self.head.clone(), value.into());
+        let links = self.link(head, path.get(), Omit::Nothing).await?;
+        let value = value.as_deref();
+        let node = Stored::new(self.next_seq(), path.get(), value, options.flags, &links);
         self.push(node, key)
     }
 
@@ -181,12 +181,13 @@ impl Batch {
         let Some(head) = self.head.clone() else {
             return Ok(false);
         };
-        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
-        let found = find_doomed(&mut self.reader(), head.clone(), &path, path.len()).await?;
+        let path = PathBuf::new(normalize(key), options.hidden, self.shared.hash);
+        let path = path.get();
+        let found = find_doomed(&mut self.reader(), head.clone(), path, path.len()).await?;
         // Keys that differ in slashes only share a path; the reference deletes the very key only.
         let Some(doomed) = found
             .ok()
-            .filter(|doomed| doomed.node.path.key() == path.key())
+            .filter(|doomed| doomed.node.path().key_bytes() == path.key_bytes())
         else {
             return Ok(false);
         };
@@ -214,15 +215,16 @@ impl Batch {
         let Some(head) = self.head.clone() else {
             return Ok(false);
         };
-        let path = Path::new(normalize(prefix), options.hidden, self.shared.hash);
-        let found = find_doomed(&mut self.reader(), head.clone(), &path, path.len() - 1).await?;
+        let path = PathBuf::new(normalize(prefix), options.hidden, self.shared.hash);
+        let path = path.get();
+        let found = find_doomed(&mut self.reader(), head.clone(), path, path.len() - 1).await?;
         let Ok(doomed) = found else { return Ok(false) };
         let at = doomed
             .sibling
             .as_ref()
-            .and_then(|sibling| path.divergence(&sibling.path, 0));
+            .and_then(|sibling| path.divergence(sibling.path(), 0));
         let omit = Omit::Prefix {
-            path: &path,
+            path,
             at: at.unwrap_or(0),
         };
         self.replace(Some(head), doomed.sibling, options.hidden, omit)
@@ -333,40 +335,29 @@ impl Batch {
         hidden: bool,
         omit: Omit<'_>,
     ) -> Result<(), TrieError> {
-        let node = match &sibling {
-            Some(sibling) => {
-                let (path, value) = (sibling.path.clone(), sibling.value.clone());
-                self.link(head, path, value, sibling.flags, omit).await?
-            }
-            None => Stored {
-                seq: self.next_seq(),
-                path: Path::new("", hidden, self.shared.hash),
-                value: None,
-                flags: 0,
-                links: Default::default(),
-            },
+        let seq = self.next_seq();
+        let Some(sibling) = sibling else {
+            let path = PathBuf::new("", hidden, self.shared.hash);
+            let reset = Stored::new(seq, path.get(), None, 0, NO_LINKS);
+            self.push(reset, "")?;
+            return Ok(());
         };
-        let key = sibling.as_ref().map_or("", |sibling| sibling.path.key());
-        self.push(node, key)?;
+        let path = sibling.path();
+        let links = self.link(head, path, omit).await?;
+        let value = sibling.value();
+        let node = Stored::new(seq, path, value.as_deref(), sibling.flags, &links);
+        self.push(node, path.key())?;
         Ok(())
     }
 
+    /// The pointers of a node at `path` that follows `head`, encoded.
     async fn link(
         &self,
         head: Option<Arc<Stored>>,
-        path: Path,
-        value: Option<Bytes>,
-        flags: u64,
+        path: Path<'_>,
         omit: Omit<'_>,
-    ) -> Result<Stored, TrieError> {
-        let links = link(&mut self.reader(), head, &path, omit).await?;
-        Ok(Stored {
-            seq: self.next_seq(),
-            path,
-            value,
-            flags,
-            links,
-        })
+    ) -> Result<Vec<u8>, TrieError> {
+        link(&mut self.reader(), head, path, omit).await
     }
 
     fn push(&mut self, node: Stored, key: &str) -> Result<Node, TrieError> {

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::checkpoint::{Places, put_place};
 use crate::loader::Loader;
 use crate::node::Stored;
-use crate::path::{DIGITS, Path, is_check, normalize};
+use crate::path::{DIGITS, PathBuf, is_check, normalize};
 use crate::reader::{Found, Reader};
 use crate::walk::{Lead, Opening, Plan, Prefix, Step, Walk, check_names};
 use crate::{DiffOptions, Node, Trie, TrieError};
@@ -73,7 +73,7 @@ impl Diff {
                     return Ok(None);
                 };
                 Ok(
-                    match reader.find(head, &prefix.path, prefix.digits).await? {
+                    match reader.find(head, prefix.path.get(), prefix.digits).await? {
                         Found::At(node) => Some(Lead::at(node)),
                         Found::Stuck(_) => None,
                     },
@@ -151,7 +151,7 @@ impl Stream for Diff {
 
 impl Comparison {
     fn new(trie: &Trie, prefix: &str, options: DiffOptions) -> Self {
-        let path = Path::new(normalize(prefix), options.hidden, trie.shared().hash);
+        let path = PathBuf::new(normalize(prefix), options.hidden, trie.shared().hash);
         Self {
             prefix: Prefix::new(path),
             options,
@@ -178,7 +178,7 @@ impl Comparison {
     ) -> Result<Step<Frame>, TrieError> {
         let mut frames = Vec::new();
         let mut waiting = false;
-        let sides = [left, right].map(|node| Some((node?, (index, node?.links.bucket(index)))));
+        let sides = [left, right].map(|node| Some((node?, (index, node?.links().bucket(index)))));
         for digit in 0..DIGITS {
             let branches = sides.map(|side| -> Vec<Lead> {
                 let leads = side.map(|(node, bucket)| Lead::branch(node, bucket, digit));
@@ -246,12 +246,12 @@ impl Plan for Comparison {
         let left = frame.left.as_ref().and_then(Lead::node);
         let right = frame.right.as_ref().and_then(Lead::node);
         let parting = match (left, right) {
-            (Some(left), Some(right)) => left.path.divergence(&right.path, index),
+            (Some(left), Some(right)) => left.path().divergence(right.path(), index),
             _ => None,
         };
         // Digits at which neither side has a choice and both go the same way need no frame.
         let choice = [left, right].into_iter().flatten();
-        let choice = choice.filter_map(|node| node.links.from(index).next());
+        let choice = choice.filter_map(|node| node.links().from(index).next());
         let next = choice.map(|(index, _)| index).chain(parting).min();
         match next {
             Some(index) => self.split(index, left, right, loader),
@@ -275,7 +275,7 @@ fn pair_by_name(index: usize, lefts: Vec<Lead>, mut rights: Vec<Lead>, frames: &
             rights.iter().position(|right| {
                 right
                     .node()
-                    .is_some_and(|right| !right.path.collides(&node.path, index - 1))
+                    .is_some_and(|right| !right.path().collides(node.path(), index - 1))
             })
         });
         let right = partner.map(|position| rights.remove(position));

@@ -7,8 +7,9 @@ use futures_util::StreamExt;
 
 use crate::checkpoint::{Places, put_place};
 use crate::extension::{Listing, Message};
+use crate::links::Bucket;
 use crate::loader::Loader;
-use crate::path::{COMPONENT_DIGITS, Path, TERMINATOR, normalize};
+use crate::path::{COMPONENT_DIGITS, PathBuf, TERMINATOR, normalize};
 use crate::reader::{Found, Reader};
 use crate::walk::{Lead, Opening, Plan, Prefix, Step, Walk, check_names};
 use crate::{IterOptions, Node, Trie, TrieError};
@@ -28,6 +29,15 @@ pub struct Iter {
 struct Frame {
     index: usize,
     lead: Lead,
+    /// Where the node's pointers go on, which those before were taken from.
+    place: usize,
+}
+
+impl Frame {
+    fn new(index: usize, lead: Lead) -> Self {
+        let place = 0;
+        Self { index, lead, place }
+    }
 }
 
 #[derive(Debug)]
@@ -51,12 +61,9 @@ impl Iter {
             let mut reader = Reader::asking(&shared, question);
             let mut frames = Vec::new();
             if let Some(head) = reader.load(head).await?
-                && let Found::At(node) = reader.find(head, &prefix.path, prefix.digits).await?
+                && let Found::At(node) = reader.find(head, prefix.path.get(), prefix.digits).await?
             {
-                frames.push(Frame {
-                    index: prefix.digits,
-                    lead: Lead::at(node),
-                });
+                frames.push(Frame::new(prefix.digits, Lead::at(node)));
             }
             if reader.has_asked() {
                 asked.renew();
@@ -78,10 +85,7 @@ impl Iter {
         let mut places = Places::new(checkpoint, trie.version(), plan.prefix.digits);
         let mut stack = Vec::new();
         while let Some(index) = places.index()? {
-            stack.push(Frame {
-                index,
-                lead: Lead::resumed(places.seq()?),
-            });
+            stack.push(Frame::new(index, Lead::resumed(places.seq()?)));
         }
         let loader = Loader::new(Arc::clone(trie.shared()));
         Ok(Self {
@@ -117,7 +121,7 @@ impl Stream for Iter {
 
 impl Plain {
     fn new(trie: &Trie, prefix: &str, options: IterOptions) -> Self {
-        let path = Path::new(normalize(prefix), options.hidden, trie.shared().hash);
+        let path = PathBuf::new(normalize(prefix), options.hidden, trie.shared().hash);
         let prefix = Prefix::new(path);
         let end = if options.recursive {
             usize::MAX
@@ -138,7 +142,7 @@ impl Plain {
         // the checkpoint then, so that the prefix does not matter.
         let prefix = match checkpoint {
             Some(_) => "",
-            None => self.prefix.path.key(),
+            None => self.prefix.path.get().key(),
         };
         Listing {
             recursive: self.options.recursive,
@@ -165,15 +169,14 @@ impl Plan for Plain {
         // The node at the prefix itself may be unwanted.
         let first = self.options.gt && frame.index == self.prefix.digits;
         // Digits for which the node has no pointers leave nothing to choose.
-        let next = match first {
-            true => Some(frame.index),
-            false => node.links.from(frame.index).next().map(|(index, _)| index),
-        };
-        let end = self.end.min(node.path.len());
-        let Some(index) = next.filter(|index| *index < end) else {
+        let mut next = node.links().next(frame.index, frame.place);
+        if first && next.is_none_or(|(index, ..)| index > frame.index) {
+            next = Some((frame.index, Bucket::EMPTY, frame.place));
+        }
+        let end = self.end.min(node.path().len());
+        let Some((index, bucket, place)) = next.filter(|(index, ..)| *index < end) else {
             return Ok(Step::Yield);
         };
-        let bucket = node.links.bucket(index);
         let mut frames = Vec::with_capacity(bucket.len() + 1);
         let mut waiting = false;
         for digit in order(self.options.reverse) {
@@ -183,7 +186,11 @@ impl Plan for Plain {
             let begin = frames.len();
             let leads = Lead::branch(node, (index, bucket), digit);
             let index = index + 1;
-            frames.extend(leads.map(|lead| Frame { index, lead }));
+            frames.extend(leads.map(|lead| {
+                // The node itself goes on behind this bucket.
+                let place = if lead.seq == node.seq { place } else { 0 };
+                Frame { index, lead, place }
+            }));
             let chain = &mut frames[begin..];
             if chain.len() > 1 {
                 for frame in &mut *chain {
@@ -208,16 +215,34 @@ impl Plan for Plain {
         Some(Message::List(self.question(Some(checkpoint))))
     }
 
+    /// Hashes are spread evenly, so parts that begin at the same digit are about the same size: a
+    /// quarter of what was parted at the digit before.
+    fn estimate(&self, items: u64, stack: &[Frame]) -> u64 {
+        let first = stack.iter().map(|frame| frame.index).min().unwrap_or(0);
+        let size = |frame: &Frame| {
+            let digits = u32::try_from(frame.index - first).unwrap_or(u32::MAX);
+            let bits = digits.saturating_add(1).saturating_mul(2);
+            WHOLE.checked_shr(bits).unwrap_or(0)
+        };
+        let left = stack.iter().map(size).fold(0, u64::saturating_add);
+        let done = WHOLE.saturating_sub(left).max(1);
+        let estimate = u128::from(items) * u128::from(WHOLE) / u128::from(done);
+        u64::try_from(estimate).unwrap_or(u64::MAX)
+    }
+
     fn item(&self, frame: Frame) -> Option<Node> {
         frame.lead.node().map(|node| node.to_node())
     }
 }
 
+/// The size of everything under a prefix, as parts of it are measured.
+const WHOLE: u64 = 1 << 48;
+
 /// Compares keys as JavaScript compares strings.
 fn by_key(a: &Lead, b: &Lead) -> std::cmp::Ordering {
     let units = |lead: &Lead| {
         lead.node()
-            .map(|node| node.path.key().encode_utf16().collect::<Vec<_>>())
+            .map(|node| node.path().key().encode_utf16().collect::<Vec<_>>())
     };
     units(a).cmp(&units(b))
 }

@@ -56,6 +56,7 @@ mod path;
 mod reader;
 mod rename;
 mod schema;
+mod stats;
 mod trie;
 mod typed;
 mod walk;
@@ -76,6 +77,7 @@ pub use mountable::{
 };
 pub use node::{Node, decode_node};
 pub use options::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, PutOptions};
+pub use stats::Stats;
 pub use trie::Trie;
 pub use typed::{Codec, CodecError, Typed, TypedIter, TypedTrie, Utf8};
 pub use watch::Watch;

@@ -3,123 +3,91 @@ use crate::path::DIGITS;
 
 /// The pointers of a node: for each digit of its path, where the other values of that digit lead.
 ///
-/// Stored as the codec has them: buckets in ascending order, each with the set of its occupied
-/// slots, and all targets in one row.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Links {
-    buckets: Box<[Entry]>,
-    targets: Box<[u64]>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Entry {
-    index: u32,
-    /// Bit *j* is set if slot *j* holds a pointer.
-    slots: u32,
-    /// Where the bucket's targets begin.
-    first: u32,
+/// They stay as they are stored, and are decoded as they are looked at: a walk needs few of them,
+/// and the row of them is short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Links<'a> {
+    /// The buckets, without the number that is stored before them.
+    buckets: &'a [u8],
 }
 
 /// The pointers of one digit. Slot *j* leads to digit *j* mod 5; slots from 5 on are the overflow
 /// for components that have the same hash and other names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket<'a> {
+    /// Bit *j* is set if slot *j* holds a pointer.
     slots: u32,
-    targets: &'a [u64],
+    targets: &'a [u8],
 }
 
-impl Links {
-    /// Reads a `trieBuffer`. Targets must lie before `seq`, indexes before `end`.
-    pub(crate) fn decode(mut bytes: &[u8], seq: u64, end: usize) -> Result<Self, NodeError> {
-        // Most buckets have one target and take four bytes.
-        let mut buckets: Vec<Entry> = Vec::with_capacity(bytes.len() / 4);
-        let mut targets = Vec::with_capacity(bytes.len() / 3);
+impl<'a> Links<'a> {
+    /// The pointers in a `trieBuffer` that was [checked](Self::check) or [built](LinksBuilder).
+    pub(crate) fn new(mut bytes: &'a [u8]) -> Self {
+        next_varint(&mut bytes);
+        Self { buckets: bytes }
+    }
+
+    /// Checks a `trieBuffer`. Targets must lie before `seq`, indexes before `end`, slots be among
+    /// those that `allowed` gives for an index.
+    pub(crate) fn check(
+        mut bytes: &[u8],
+        seq: u64,
+        end: usize,
+        allowed: impl Fn(usize) -> u32,
+    ) -> Result<(), NodeError> {
+        let mut last = None;
         // The number of buckets is information only, as it is to the reference.
         take_varint(&mut bytes)?;
         while !bytes.is_empty() {
             let index = take_varint(&mut bytes)?;
             let slots = take_varint(&mut bytes)?;
-            let (Ok(position), true) = (u32::try_from(index), index < end as u64) else {
+            let position = usize::try_from(index).ok();
+            let Some(position) = position.filter(|position| *position < end) else {
                 return Err(NodeError::Bucket { index });
             };
             let Ok(slots) = u32::try_from(slots) else {
                 return Err(NodeError::Slots { index });
             };
-            if buckets.last().is_some_and(|last| last.index >= position) {
+            if last.replace(index).is_some_and(|last| last >= index) {
                 return Err(NodeError::Order { index });
             }
-            let first = u32::try_from(targets.len()).expect("a target takes a byte of a block");
             for _ in 0..slots.count_ones() {
                 let target = take_varint(&mut bytes)?;
                 if target == 0 || target >= seq {
                     return Err(NodeError::Target { index, target });
                 }
-                targets.push(target);
             }
-            if slots != 0 {
-                buckets.push(Entry {
-                    index: position,
-                    slots,
-                    first,
-                });
+            if slots & !allowed(position) != 0 {
+                return Err(NodeError::Slots { index });
             }
         }
-        Ok(Self {
-            buckets: buckets.into(),
-            targets: targets.into(),
-        })
-    }
-
-    /// Appends the `trieBuffer` to `out`.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let end = self
-            .buckets
-            .last()
-            .map_or(0, |last| u64::from(last.index) + 1);
-        put_varint(end, out);
-        for (index, bucket) in self.from(0) {
-            put_varint(index as u64, out);
-            put_varint(u64::from(bucket.slots), out);
-            for target in bucket.targets {
-                put_varint(*target, out);
-            }
-        }
+        Ok(())
     }
 
     /// The bucket of digit `index`, empty if there is none.
-    pub(crate) fn bucket(&self, index: usize) -> Bucket<'_> {
+    pub(crate) fn bucket(self, index: usize) -> Bucket<'a> {
         match self.from(index).next() {
             Some((found, bucket)) if found == index => bucket,
-            _ => Bucket {
-                slots: 0,
-                targets: &[],
-            },
+            _ => Bucket::EMPTY,
         }
     }
 
     /// The occupied buckets from digit `index` on, in ascending order.
-    pub(crate) fn from(&self, index: usize) -> impl Iterator<Item = (usize, Bucket<'_>)> {
-        let start = self
-            .buckets
-            .partition_point(|entry| (entry.index as usize) < index);
-        self.buckets[start..].iter().map(|entry| {
-            let first = entry.first as usize;
-            let targets = &self.targets[first..first + entry.slots.count_ones() as usize];
-            (
-                entry.index as usize,
-                Bucket {
-                    slots: entry.slots,
-                    targets,
-                },
-            )
-        })
+    pub(crate) fn from(self, index: usize) -> impl Iterator<Item = (usize, Bucket<'a>)> {
+        let buckets = Buckets(self.buckets);
+        buckets.skip_while(move |(found, _)| *found < index)
     }
 
-    /// Removes the pointer in slot `unwanted` of bucket `index`, if there is one.
-    pub(crate) fn remove(&mut self, index: usize, unwanted: u8) {
-        if self.bucket(index).get(unwanted).is_none() {
-            return;
-        }
+    /// The first occupied bucket from digit `index` on, looked for from a place on, and the place
+    /// behind it. Places count from 0; what lies before one has lower digits.
+    pub(crate) fn next(self, index: usize, place: usize) -> Option<(usize, Bucket<'a>, usize)> {
+        let mut buckets = Buckets(self.buckets.get(place..)?);
+        let (index, bucket) = buckets.find(|(found, _)| *found >= index)?;
+        Some((index, bucket, self.buckets.len() - buckets.0.len()))
+    }
+
+    /// The same, encoded, without the pointer in slot `unwanted` of bucket `index`.
+    pub(crate) fn without(self, index: usize, unwanted: u8) -> Vec<u8> {
         let mut kept = LinksBuilder::default();
         for (at, bucket) in self.from(0) {
             for (slot, target) in bucket.iter() {
@@ -128,31 +96,65 @@ impl Links {
                 }
             }
         }
-        *self = kept.finish();
+        kept.finish()
     }
+}
 
-    /// Approximate size in memory, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        size_of_val(&*self.buckets) + size_of_val(&*self.targets)
+/// Takes buckets apart.
+struct Buckets<'a>(&'a [u8]);
+
+impl<'a> Iterator for Buckets<'a> {
+    type Item = (usize, Bucket<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.0.is_empty() {
+            let index = usize::try_from(next_varint(&mut self.0)).ok()?;
+            let slots = u32::try_from(next_varint(&mut self.0)).ok()?;
+            let mut left = slots.count_ones();
+            let mut bytes = 0;
+            // A number ends with the byte whose highest bit is not set.
+            while left > 0 {
+                left -= u32::from(*self.0.get(bytes)? < 0x80);
+                bytes += 1;
+            }
+            let (targets, rest) = self.0.split_at(bytes);
+            self.0 = rest;
+            if slots != 0 {
+                return Some((index, Bucket { slots, targets }));
+            }
+        }
+        None
     }
 }
 
 impl<'a> Bucket<'a> {
+    /// Nothing.
+    pub(crate) const EMPTY: Self = Self {
+        slots: 0,
+        targets: &[],
+    };
+
     /// Slots and targets, in ascending order of slots.
     pub(crate) fn iter(self) -> impl Iterator<Item = (u8, u64)> + 'a {
-        let mut slots = self.slots;
-        self.targets.iter().map(move |target| {
+        let (mut slots, mut targets) = (self.slots, self.targets);
+        std::iter::from_fn(move || {
+            if slots == 0 {
+                return None;
+            }
             let slot = slots.trailing_zeros().to_le_bytes()[0];
-            slots &= slots.wrapping_sub(1);
-            (slot, *target)
+            slots &= slots - 1;
+            Some((slot, next_varint(&mut targets)))
         })
     }
 
     /// The target in `slot`.
     pub(crate) fn get(self, slot: u8) -> Option<u64> {
-        let bit = 1u32 << slot;
-        let before = (self.slots & (bit - 1)).count_ones() as usize;
-        (self.slots & bit != 0).then(|| self.targets[before])
+        if self.slots & 1 << slot == 0 {
+            return None;
+        }
+        let mut all = self.iter();
+        all.find(|(found, _)| *found == slot)
+            .map(|(_, target)| target)
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -160,12 +162,7 @@ impl<'a> Bucket<'a> {
     }
 
     pub(crate) fn len(self) -> usize {
-        self.targets.len()
-    }
-
-    /// Whether only slots of the set `allowed` are occupied.
-    pub(crate) fn within(self, allowed: u32) -> bool {
-        self.slots & !allowed == 0
+        self.slots.count_ones() as usize
     }
 
     /// The targets for one digit: its own slot, then the overflow.
@@ -179,8 +176,10 @@ impl<'a> Bucket<'a> {
 /// Collects the pointers of a new node, in ascending order of digits.
 #[derive(Debug, Default)]
 pub(crate) struct LinksBuilder {
-    buckets: Vec<Entry>,
-    targets: Vec<u64>,
+    /// The buckets that are complete, encoded.
+    buckets: Vec<u8>,
+    /// One more than the index of the last of them.
+    end: u64,
     index: usize,
     slots: [u64; SLOTS as usize],
     occupied: u32,
@@ -220,12 +219,13 @@ impl LinksBuilder {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Links {
+    /// The `trieBuffer`.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.flush();
-        Links {
-            buckets: self.buckets.into(),
-            targets: self.targets.into(),
-        }
+        let mut bytes = Vec::with_capacity(self.buckets.len() + 2);
+        put_varint(self.end, &mut bytes);
+        bytes.extend_from_slice(&self.buckets);
+        bytes
     }
 
     fn holds(&self, target: u64) -> bool {
@@ -243,23 +243,44 @@ impl LinksBuilder {
         if self.occupied == 0 {
             return;
         }
-        let first = u32::try_from(self.targets.len()).expect("at most 32 targets a digit");
-        let index = u32::try_from(self.index).expect("keys are far shorter than 2^27 bytes");
-        self.buckets.push(Entry {
-            index,
-            slots: self.occupied,
-            first,
-        });
+        let index = self.index as u64;
         let mut occupied = std::mem::take(&mut self.occupied);
+        put_varint(index, &mut self.buckets);
+        put_varint(occupied.into(), &mut self.buckets);
         while occupied != 0 {
-            self.targets
-                .push(self.slots[occupied.trailing_zeros() as usize]);
+            let slot = occupied.trailing_zeros() as usize;
+            put_varint(self.slots[slot], &mut self.buckets);
             occupied &= occupied - 1;
         }
+        self.end = index + 1;
     }
 }
 
+/// A number of a row that was checked before.
+fn next_varint(bytes: &mut &[u8]) -> u64 {
+    take_varint(bytes).unwrap_or_else(|_| {
+        *bytes = &[];
+        0
+    })
+}
+
 pub(crate) fn take_varint(bytes: &mut &[u8]) -> Result<u64, NodeError> {
+    // Most numbers have up to three bytes.
+    match *bytes {
+        [a @ ..0x80, rest @ ..] => {
+            *bytes = rest;
+            return Ok(u64::from(*a));
+        }
+        [a, b @ ..0x80, rest @ ..] => {
+            *bytes = rest;
+            return Ok(u64::from(a & 0x7f) | u64::from(*b) << 7);
+        }
+        [a, b, c @ ..0x80, rest @ ..] => {
+            *bytes = rest;
+            return Ok(u64::from(a & 0x7f) | u64::from(b & 0x7f) << 7 | u64::from(*c) << 14);
+        }
+        _ => {}
+    }
     let mut value = 0u64;
     for (position, byte) in bytes.iter().enumerate().take(MAX_VARINT_BYTES) {
         value |= u64::from(byte & 0x7f) << (7 * position);
@@ -302,7 +323,7 @@ mod tests {
     #[track_caller]
     fn check(bytes: &str, expected: NodeError) {
         let bytes = hex::decode(bytes).unwrap();
-        assert_eq!(Links::decode(&bytes, 100, 34), Err(expected));
+        assert_eq!(Links::check(&bytes, 100, 34, |_| u32::MAX), Err(expected));
     }
 
     #[test]
@@ -317,11 +338,11 @@ mod tests {
                     builder.place(index, slot.parse().unwrap(), target.as_u64().unwrap());
                 }
             }
-            let links = builder.finish();
-            let mut bytes = Vec::new();
-            links.encode(&mut bytes);
+            let bytes = builder.finish();
             assert_eq!(hex::encode(&bytes), vector["hex"]);
-            assert_eq!(Links::decode(&bytes, 1 << 40, 1 << 20), Ok(links));
+            Links::check(&bytes, 1 << 40, 1 << 20, |_| u32::MAX).unwrap();
+            // All of it comes out again.
+            assert_eq!(Links::new(&bytes).without(usize::MAX, 0), bytes);
         }
     }
 
@@ -338,6 +359,11 @@ mod tests {
         check("0080808080080101", NodeError::Bucket { index: 1 << 31 });
         // Slot 32.
         check("0201808080801001", NodeError::Slots { index: 1 });
+        // Slots that the digit does not have.
+        let own = |index| if index == 1 { 0b10111 } else { u32::MAX };
+        let bytes = hex::decode("02010801").unwrap();
+        let refused = Links::check(&bytes, 100, 34, own);
+        assert_eq!(refused, Err(NodeError::Slots { index: 1 }));
         check("02010101000101", NodeError::Order { index: 0 });
         check("02010101010101", NodeError::Order { index: 1 });
         check(
@@ -370,6 +396,7 @@ mod tests {
         assert!(!builder.add(32, 1, 7));
         assert!(builder.add(32, 0, 7));
         let links = builder.finish();
+        let links = Links::new(&links);
         let slots: Vec<_> = links.bucket(32).iter().collect();
         assert_eq!(
             slots,
@@ -388,15 +415,15 @@ mod tests {
         for (index, digit) in [(0, 1), (1, 0), (1, 4), (7, 2)] {
             assert!(builder.add(index, digit, 9));
         }
-        let mut links = builder.finish();
+        let links = builder.finish();
         assert_eq!(
-            links.bucket(1).get(4),
+            Links::new(&links).bucket(1).get(4),
             None,
             "the same target twice in a bucket"
         );
-        links.remove(1, 0);
-        links.remove(5, 0);
-        let left: Vec<_> = links.from(0).map(|(index, _)| index).collect();
-        assert_eq!(left, [0, 7]);
+        let links = Links::new(&links).without(1, 0);
+        let links = Links::new(&links).without(5, 0);
+        let left = Links::new(&links).from(0).map(|(index, _)| index);
+        assert_eq!(left.collect::<Vec<_>>(), [0, 7]);
     }
 }

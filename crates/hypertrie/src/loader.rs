@@ -22,6 +22,8 @@ pub(crate) struct Loader {
     requested: HashSet<u64>,
     arrived: HashMap<u64, Arc<Stored>>,
     asked: Asked,
+    /// Whether blocks are read together with their neighbours.
+    in_runs: bool,
 }
 
 /// How many more blocks a walk may come by before it asks peers again.
@@ -51,7 +53,16 @@ impl Loader {
             requested: HashSet::new(),
             arrived: HashMap::new(),
             asked: Asked::default(),
+            in_runs: false,
         }
+    }
+
+    /// Whether so many nodes of the trie, all of which may be wanted, are best read in the order in
+    /// which they lie in the log.
+    pub(crate) fn read_in_runs(&mut self, wanted: u64) {
+        let all = self.shared.feed.length();
+        let most = wanted.saturating_mul(MAX_READ_FOR_ONE) >= all;
+        self.in_runs |= most && self.shared.cache().has_room_for(all);
     }
 
     pub(crate) fn asked(&self) -> Asked {
@@ -75,9 +86,11 @@ impl Loader {
         let node = match self.arrived.remove(&seq) {
             Some(node) => Some(node),
             None if self.requested.contains(&seq) => None,
+            None if self.in_runs => self.shared.load_local_run(seq)?,
             None => self.shared.load_local(seq)?,
         };
         if node.is_some() {
+            self.shared.counts.visit();
             self.asked.came_by();
         }
         Ok(node)
@@ -125,3 +138,6 @@ impl fmt::Debug for Loader {
             .finish_non_exhaustive()
     }
 }
+
+/// How many nodes may be read for each one wanted, if they are read in runs.
+const MAX_READ_FOR_ONE: u64 = 4;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::node::MOUNT_FLAG;
-use crate::path::{Path, components, normalize};
+use crate::path::{PathBuf, components, normalize};
 use crate::reader::Found;
 use crate::{Batch, GetOptions, Node, PutOptions, Trie, TrieError, schema};
 
@@ -242,11 +242,14 @@ impl Batch {
         let Some(head) = self.head() else {
             return Ok(false);
         };
-        let path = Path::new(normalize(path), false, self.shared().hash);
+        let path = PathBuf::new(normalize(path), false, self.shared().hash);
+        let path = path.get();
         let end = path.len() - 1;
-        Ok(match self.reader().find(head, &path, end).await? {
+        Ok(match self.reader().find(head, path, end).await? {
             // A node's pointers for its last digit lead to what is under it.
-            Found::At(node) => node.path.len() > path.len() || !node.links.bucket(end).is_empty(),
+            Found::At(node) => {
+                node.path().len() > path.len() || !node.links().bucket(end).is_empty()
+            }
             Found::Stuck(_) => false,
         })
     }

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::links::Links;
-use crate::path::{ComponentHash, DIGITS, Path, TERMINATOR, is_check, siphash};
+use crate::path::{
+    ComponentHash, DIGITS, Path, TERMINATOR, decoded, hash_bytes, is_check, put_hash, siphash,
+};
 use crate::{NodeError, schema};
 
 /// One entry of a trie: a key and what was stored under it.
@@ -51,16 +53,43 @@ impl fmt::Debug for Outline<'_> {
 }
 
 /// A block decoded, as the trie's walks need it.
-#[derive(Debug, Eq, PartialEq)]
+///
+/// Its parts lie in one piece of memory: many of these are kept.
+#[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) seq: u64,
-    pub(crate) path: Path,
-    pub(crate) value: Option<Bytes>,
     pub(crate) flags: u64,
-    pub(crate) links: Links,
+    hidden: bool,
+    has_value: bool,
+    /// The hashes of the key's components, the key, the pointers, the value.
+    data: Bytes,
+    hash_end: usize,
+    key_end: usize,
+    links_end: usize,
 }
 
 impl Stored {
+    /// A node of these parts. `links` are encoded.
+    pub(crate) fn new(
+        seq: u64,
+        path: Path<'_>,
+        value: Option<&[u8]>,
+        flags: u64,
+        links: &[u8],
+    ) -> Self {
+        let parts = [path.hash(), path.key_bytes(), links, value.unwrap_or(&[])];
+        Self {
+            seq,
+            flags,
+            hidden: path.hidden(),
+            has_value: value.is_some(),
+            hash_end: parts[0].len(),
+            key_end: parts[0].len() + parts[1].len(),
+            links_end: parts[..3].iter().map(|part| part.len()).sum(),
+            data: parts.concat().into(),
+        }
+    }
+
     /// Decodes block `seq`.
     pub(crate) fn decode(seq: u64, block: Bytes, hash: ComponentHash) -> Result<Self, NodeError> {
         let message =
@@ -70,73 +99,94 @@ impl Stored {
             return Err(NodeError::KeyTooLong { bytes: key.len() });
         }
         let raw_flags = message.flags.unwrap_or(0);
-        let key =
-            std::str::from_utf8(&key).map_err(|error| NodeError::Message(error.to_string()))?;
-        let path = Path::new(key, raw_flags & HIDDEN != 0, hash);
-        let mut links = match message.links {
-            Some(links) => Links::decode(&links, seq, path.len())?,
-            None => Links::default(),
-        };
-        for (index, bucket) in links.from(0) {
+        let hidden = raw_flags & HIDDEN != 0;
+        let key = std::str::from_utf8(&key)
+            .map_err(|error| NodeError::Message(error.to_string()))
+            .map(decoded)?;
+        let links = message.links.as_deref().unwrap_or(NO_LINKS);
+        let value = message.value.as_deref();
+        let bytes = hash_bytes(key) + key.len() + links.len() + value.map_or(0, <[u8]>::len);
+        let mut data = Vec::with_capacity(bytes);
+        put_hash(key, hash, &mut data);
+        let hash_end = data.len();
+        let path = Path::from_parts(key.as_bytes(), hidden, &data);
+        Links::check(links, seq, path.len(), |index| match is_check(index) {
+            true => u32::MAX,
             // Only where names are compared can a digit have several branches, its own included.
-            let slots = ((1 << DIGITS) - 1) & !(1 << path.digit(index));
-            if !is_check(index) && !bucket.within(slots) {
-                return Err(NodeError::Slots {
-                    index: index as u64,
-                });
-            }
-        }
+            false => ((1 << DIGITS) - 1) & !(1 << path.digit(index)),
+        })?;
+        data.extend_from_slice(key.as_bytes());
+        let key_end = data.len();
         // The one key whose second digit is the terminator is the empty one, which stands for an
         // empty trie. The reference writes such a pointer when a batch empties the trie and goes on,
         // and its iterator crashes on it.
-        links.remove(1, TERMINATOR);
+        let decoded = Links::new(links);
+        match decoded.bucket(1).get(TERMINATOR) {
+            None => data.extend_from_slice(links),
+            Some(_) => data.extend_from_slice(&decoded.without(1, TERMINATOR)),
+        }
+        let links_end = data.len();
+        data.extend_from_slice(value.unwrap_or(&[]));
         Ok(Self {
             seq,
-            path,
-            value: message.value,
             flags: raw_flags >> USER_FLAGS_SHIFT,
-            links,
+            hidden,
+            has_value: value.is_some(),
+            data: data.into(),
+            hash_end,
+            key_end,
+            links_end,
         })
     }
 
     /// The block's bytes. The key is given apart, as it may have a slash that readers strip.
     pub(crate) fn encode(&self, key: &str) -> Encoded {
-        let mut links = Vec::with_capacity(64);
-        self.links.encode(&mut links);
-        let links_bytes = links.len();
+        let links = &self.data[self.key_end..self.links_end];
         let message = schema::Node {
             key: Some(Bytes::copy_from_slice(key.as_bytes())),
-            value: self.value.clone(),
-            links: Some(links.into()),
+            value: self.value(),
+            links: Some(Bytes::copy_from_slice(links)),
             seq: Some(self.seq),
-            flags: Some(self.flags << USER_FLAGS_SHIFT | u64::from(self.path.hidden())),
+            flags: Some(self.flags << USER_FLAGS_SHIFT | u64::from(self.hidden)),
         };
         Encoded {
             block: message.encode_to_vec().into(),
-            links_bytes,
+            links_bytes: links.len(),
         }
+    }
+
+    pub(crate) fn path(&self) -> Path<'_> {
+        let (hash, rest) = self.data.split_at(self.hash_end);
+        Path::from_parts(&rest[..self.key_end - self.hash_end], self.hidden, hash)
+    }
+
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links::new(&self.data[self.key_end..self.links_end])
+    }
+
+    pub(crate) fn value(&self) -> Option<Bytes> {
+        self.has_value.then(|| self.data.slice(self.links_end..))
     }
 
     /// Whether the node stands for an empty trie.
     pub(crate) fn is_reset(&self) -> bool {
-        self.path.key().is_empty()
+        self.key_end == self.hash_end
     }
 
     /// What users see of the node.
     pub(crate) fn to_node(&self) -> Node {
         Node {
             seq: self.seq,
-            key: self.path.key().to_owned(),
-            value: self.value.clone(),
+            key: self.path().key().to_owned(),
+            value: self.value(),
             flags: self.flags,
-            hidden: self.path.hidden(),
+            hidden: self.hidden,
         }
     }
 
-    /// Approximate size in memory, in bytes.
+    /// Approximate size in memory, in bytes, with what the allocator adds.
     pub(crate) fn size(&self) -> usize {
-        let value = self.value.as_ref().map_or(0, Bytes::len);
-        size_of::<Self>() + self.path.size() + self.links.size() + value
+        size_of::<Self>() + self.data.len() + 48
     }
 }
 
@@ -168,6 +218,9 @@ pub(crate) const MAX_FLAGS: u64 = (1 << 23) - 1;
 
 /// How many bytes of a value `Debug` shows.
 const SHOWN_BYTES: usize = 16;
+
+/// Pointers that lead nowhere.
+pub(crate) const NO_LINKS: &[u8] = &[0];
 
 const USER_FLAGS_SHIFT: u32 = 8;
 const HIDDEN: u64 = 1;

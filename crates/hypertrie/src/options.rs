@@ -11,12 +11,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: no metadata, no subtype, a cache of 32,768 nodes and 32 MiB.
+    /// The defaults: no metadata, no subtype, a cache of 131,072 nodes and 32 MiB.
     pub fn new() -> Self {
         Self {
             metadata: None,
             subtype: None,
-            cache_nodes: 32_768,
+            cache_nodes: 131_072,
             cache_bytes: 32 << 20,
             hash: crate::path::siphash,
         }
@@ -36,7 +36,7 @@ impl Options {
         self
     }
 
-    /// How many decoded nodes to keep, and how many bytes of them. Default: 32,768 nodes, 32 MiB.
+    /// How many decoded nodes to keep, and how many bytes of them. Default: 131,072 nodes, 32 MiB.
     /// Large writes and listings profit from more.
     pub fn cache(mut self, nodes: usize, bytes: usize) -> Self {
         self.cache_nodes = nodes;

@@ -7,8 +7,17 @@ use siphasher::sip::SipHasher24;
 ///
 /// Digits are numbered from 0, the hidden bit. Component *c* owns digits 32*c* + 1 to 32*c* + 32,
 /// so keys in one directory share a prefix of digits.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Path<'a> {
+    /// Text, kept as bytes: most of what is done with it is comparing.
+    key: &'a [u8],
+    hidden: bool,
+    hash: &'a [u8],
+}
+
+/// A path with its own memory.
 #[derive(Clone, Eq, PartialEq)]
-pub(crate) struct Path {
+pub(crate) struct PathBuf {
     key: Box<str>,
     hidden: bool,
     hash: Box<[u8]>,
@@ -17,14 +26,12 @@ pub(crate) struct Path {
 /// Hashes one component of a key. SipHash everywhere but in tests that need many collisions.
 pub(crate) type ComponentHash = fn(&[u8]) -> [u8; 8];
 
-impl Path {
+impl PathBuf {
     /// The path of a key as readers see it; see [`decoded`].
     pub(crate) fn new(key: &str, hidden: bool, hash: ComponentHash) -> Self {
         let key = decoded(key);
-        let mut digits = Vec::with_capacity(8 * components(key).count());
-        for component in components(key) {
-            digits.extend_from_slice(&hash(component.as_bytes()));
-        }
+        let mut digits = Vec::with_capacity(hash_bytes(key));
+        put_hash(key, hash, &mut digits);
         Self {
             key: key.into(),
             hidden,
@@ -32,26 +39,58 @@ impl Path {
         }
     }
 
-    pub(crate) fn key(&self) -> &str {
-        &self.key
+    /// The path itself.
+    pub(crate) fn get(&self) -> Path<'_> {
+        Path {
+            key: self.key.as_bytes(),
+            hidden: self.hidden,
+            hash: &self.hash,
+        }
+    }
+}
+
+/// Appends the hash of each component of a key.
+pub(crate) fn put_hash(key: &str, hash: ComponentHash, out: &mut Vec<u8>) {
+    for component in components(key) {
+        out.extend_from_slice(&hash(component.as_bytes()));
+    }
+}
+
+/// How many bytes the hashes of a key's components take, or a few more.
+pub(crate) fn hash_bytes(key: &str) -> usize {
+    let slashes = key.bytes().filter(|byte| *byte == b'/').count();
+    HASH_BYTES * (slashes + 1)
+}
+
+impl<'a> Path<'a> {
+    /// A path that was made before. `key` is text.
+    pub(crate) fn from_parts(key: &'a [u8], hidden: bool, hash: &'a [u8]) -> Self {
+        Self { key, hidden, hash }
     }
 
-    pub(crate) fn hidden(&self) -> bool {
+    pub(crate) fn key(self) -> &'a str {
+        std::str::from_utf8(self.key).expect("keys are made of text, or checked when decoded")
+    }
+
+    pub(crate) fn key_bytes(self) -> &'a [u8] {
+        self.key
+    }
+
+    pub(crate) fn hash(self) -> &'a [u8] {
+        self.hash
+    }
+
+    pub(crate) fn hidden(self) -> bool {
         self.hidden
     }
 
     /// How many digits the path has, terminator included.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.hash.len() * 4 + 2
     }
 
-    /// Approximate size in memory, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.key.len() + self.hash.len()
-    }
-
     /// Digit `index`; [`TERMINATOR`] from the end of the path on.
-    pub(crate) fn digit(&self, index: usize) -> u8 {
+    pub(crate) fn digit(self, index: usize) -> u8 {
         let Some(position) = index.checked_sub(1) else {
             return u8::from(self.hidden);
         };
@@ -66,15 +105,15 @@ impl Path {
     /// if the keys have the same components.
     ///
     /// Nothing before `from` is looked at.
-    pub(crate) fn divergence(&self, other: &Self, from: usize) -> Option<usize> {
+    pub(crate) fn divergence(self, other: Path<'_>, from: usize) -> Option<usize> {
         let digit = self.first_difference(other, from);
         let check = from.max(1).next_multiple_of(COMPONENT_DIGITS);
         if digit.is_some_and(|digit| digit <= check) {
             return digit;
         }
         let known = check / COMPONENT_DIGITS - 1;
-        let collision = components(&self.key)
-            .zip(components(&other.key))
+        let collision = byte_components(self.key)
+            .zip(byte_components(other.key))
             .skip(known)
             .position(|(ours, theirs)| ours != theirs)
             .map(|position| (known + position + 1) * COMPONENT_DIGITS);
@@ -85,18 +124,18 @@ impl Path {
     }
 
     /// Whether the components that end at digit `index` have different names.
-    pub(crate) fn collides(&self, other: &Self, index: usize) -> bool {
+    pub(crate) fn collides(self, other: Path<'_>, index: usize) -> bool {
         let component = (index - 1) / COMPONENT_DIGITS;
-        components(&self.key).nth(component) != components(&other.key).nth(component)
+        byte_components(self.key).nth(component) != byte_components(other.key).nth(component)
     }
 
     /// Whether the two paths have the same digits before `index`.
-    pub(crate) fn agrees(&self, other: &Self, index: usize) -> bool {
+    pub(crate) fn agrees(self, other: Path<'_>, index: usize) -> bool {
         self.first_difference(other, 0)
             .is_none_or(|difference| difference >= index)
     }
 
-    fn first_difference(&self, other: &Self, from: usize) -> Option<usize> {
+    fn first_difference(self, other: Path<'_>, from: usize) -> Option<usize> {
         if from == 0 && self.hidden != other.hidden {
             return Some(0);
         }
@@ -115,12 +154,18 @@ impl Path {
     }
 }
 
-impl fmt::Debug for Path {
+impl fmt::Debug for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Path")
-            .field("key", &self.key)
+            .field("key", &String::from_utf8_lossy(self.key))
             .field("hidden", &self.hidden)
             .finish()
+    }
+}
+
+impl fmt::Debug for PathBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
     }
 }
 
@@ -144,6 +189,16 @@ pub(crate) fn components(key: &str) -> impl Iterator<Item = &str> {
     body.into_iter().flat_map(|body| body.split('/'))
 }
 
+/// As [`components`], of a key that is text for sure.
+fn byte_components(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let rest = key.strip_prefix(b"/").unwrap_or(key);
+    let body = rest
+        .strip_suffix(b"/")
+        .or((!rest.is_empty()).then_some(rest));
+    body.into_iter()
+        .flat_map(|body| body.split(|byte| *byte == b'/'))
+}
+
 /// SipHash-2-4 under an all-zero key, as little-endian bytes.
 pub(crate) fn siphash(component: &[u8]) -> [u8; 8] {
     SipHasher24::new().hash(component).to_le_bytes()
@@ -163,6 +218,9 @@ pub(crate) const DIGITS: u8 = 5;
 /// How many digits a component has.
 pub(crate) const COMPONENT_DIGITS: usize = 32;
 
+/// How many bytes a component's hash has.
+const HASH_BYTES: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -177,11 +235,9 @@ mod tests {
     fn paths_are_the_reference_s() {
         for vector in vectors()["paths"].as_array().unwrap() {
             let input = vector["input"].as_str().unwrap();
-            let path = Path::new(
-                normalize(input),
-                vector["hidden"].as_bool().unwrap(),
-                siphash,
-            );
+            let hidden = vector["hidden"].as_bool().unwrap();
+            let path = PathBuf::new(normalize(input), hidden, siphash);
+            let path = path.get();
             // The vectors show keys as they are before the second slash is stripped.
             assert_eq!(
                 path.key(),
@@ -190,7 +246,12 @@ mod tests {
             );
             let names: Vec<_> = components(path.key()).collect();
             assert_eq!(serde_json::json!(names), vector["components"], "{input}");
-            assert_eq!(hex::encode(&path.hash), vector["hash"], "{input}");
+            let same: Vec<_> = byte_components(path.key).collect();
+            assert_eq!(
+                same,
+                names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>()
+            );
+            assert_eq!(hex::encode(path.hash), vector["hash"], "{input}");
             assert_eq!(path.len() as u64, vector["length"], "{input}");
             let digits: String = (0..path.len())
                 .map(|index| path.digit(index).to_string())
@@ -219,9 +280,9 @@ mod tests {
     fn keys_part_where_digits_or_names_differ() {
         #[track_caller]
         fn check(a: &str, b: &str, from: usize, expected: Option<usize>) {
-            let [a, b] = [a, b].map(|key| Path::new(key, false, siphash));
-            assert_eq!(a.divergence(&b, from), expected);
-            assert_eq!(b.divergence(&a, from), expected);
+            let [a, b] = [a, b].map(|key| PathBuf::new(key, false, siphash));
+            assert_eq!(a.get().divergence(b.get(), from), expected);
+            assert_eq!(b.get().divergence(a.get(), from), expected);
         }
         check("a", "a", 0, None);
         check("a", "a/", 0, None);
@@ -238,9 +299,10 @@ mod tests {
 
     #[test]
     fn hidden_keys_part_from_visible_ones_at_once() {
-        let visible = Path::new("a", false, siphash);
-        let hidden = Path::new("a", true, siphash);
-        assert_eq!(visible.divergence(&hidden, 0), Some(0));
-        assert!(visible.agrees(&hidden, 0) && !visible.agrees(&hidden, 1));
+        let visible = PathBuf::new("a", false, siphash);
+        let hidden = PathBuf::new("a", true, siphash);
+        let (visible, hidden) = (visible.get(), hidden.get());
+        assert_eq!(visible.divergence(hidden, 0), Some(0));
+        assert!(visible.agrees(hidden, 0) && !visible.agrees(hidden, 1));
     }
 }

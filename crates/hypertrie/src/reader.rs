@@ -3,8 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::extension::Message;
+use crate::links::Bucket;
 use crate::node::Stored;
-use crate::path::{Path, is_check, normalize};
+use crate::path::{Path, PathBuf, is_check, normalize};
 use crate::trie::Shared;
 use crate::{GetOptions, Node, NodeError, TrieError};
 
@@ -61,6 +62,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         self.reads += 1;
+        self.shared.counts.visit();
         if self.reads > MAX_LOOKUP_READS {
             return Err(TrieError::TooManyReads {
                 limit: MAX_LOOKUP_READS,
@@ -93,10 +95,20 @@ impl<'a> Reader<'a> {
         &mut self,
         node: &Stored,
         index: usize,
-        path: &Path,
+        path: Path<'_>,
+    ) -> Result<Option<Arc<Stored>>, TrieError> {
+        let bucket = node.links().bucket(index);
+        self.follow_in(bucket, index, path).await
+    }
+
+    /// As [`follow`](Self::follow), in the node's pointers at that digit.
+    pub(crate) async fn follow_in(
+        &mut self,
+        bucket: Bucket<'_>,
+        index: usize,
+        path: Path<'_>,
     ) -> Result<Option<Arc<Stored>>, TrieError> {
         let digit = path.digit(index);
-        let bucket = node.links.bucket(index);
         if !is_check(index) {
             let Some(target) = bucket.get(digit) else {
                 return Ok(None);
@@ -110,7 +122,7 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let next = placed(next, path, index + 1)?;
-            if !next.path.collides(path, index) {
+            if !next.path().collides(path, index) {
                 found = Some(next);
             }
         }
@@ -121,12 +133,12 @@ impl<'a> Reader<'a> {
     pub(crate) async fn find(
         &mut self,
         head: Arc<Stored>,
-        path: &Path,
+        path: Path<'_>,
         end: usize,
     ) -> Result<Found, TrieError> {
         let mut node = head;
         let mut index = 0;
-        while let Some(at) = path.divergence(&node.path, index).filter(|at| *at < end) {
+        while let Some(at) = path.divergence(node.path(), index).filter(|at| *at < end) {
             match self.follow(&node, at, path).await? {
                 Some(next) => node = next,
                 None => return Ok(Found::Stuck(node)),
@@ -146,9 +158,10 @@ impl Reader<'_> {
         options: GetOptions,
     ) -> Result<Option<Node>, TrieError> {
         let Some(head) = head else { return Ok(None) };
-        let path = Path::new(normalize(key), options.hidden, self.shared.hash);
+        let path = PathBuf::new(normalize(key), options.hidden, self.shared.hash);
+        let path = path.get();
         let end = path.len() - usize::from(options.prefix);
-        Ok(match self.find(head, &path, end).await? {
+        Ok(match self.find(head, path, end).await? {
             Found::At(node) => Some(node.to_node()),
             Found::Stuck(node) => options.closest.then(|| node.to_node()),
         })
@@ -180,10 +193,10 @@ pub(crate) enum Found {
 /// many times.
 pub(crate) fn placed(
     node: Arc<Stored>,
-    path: &Path,
+    path: Path<'_>,
     digits: usize,
 ) -> Result<Arc<Stored>, TrieError> {
-    if node.path.agrees(path, digits) {
+    if node.path().agrees(path, digits) {
         return Ok(node);
     }
     Err(TrieError::Corrupt {
@@ -205,15 +218,45 @@ impl Shared {
         block.map(|block| self.decode(seq, block)).transpose()
     }
 
+    /// As [`load_local`](Self::load_local), reading and remembering neighbours as well.
+    pub(crate) fn load_local_run(&self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+        if let Some(node) = self.cache().get(seq) {
+            return Ok(Some(node));
+        }
+        let first = (seq / RUN_BLOCKS * RUN_BLOCKS).max(1);
+        let end = (first / RUN_BLOCKS + 1) * RUN_BLOCKS;
+        let run = self
+            .feed
+            .get_range_local(first..end.min(self.feed.length()));
+        let mut cache = self.cache();
+        for (at, block) in (first..).zip(run.unwrap_or_default()) {
+            if cache.has(at) {
+                continue;
+            }
+            // Whatever is wrong with a node is for those who want that one.
+            if let Ok(node) = Stored::decode(at, block, self.hash) {
+                self.counts.read();
+                cache.insert(&Arc::new(node));
+            }
+        }
+        drop(cache);
+        self.load_local(seq)
+    }
+
     /// Decodes a block that has arrived, and remembers the node.
     pub(crate) fn decode(&self, seq: u64, block: Bytes) -> Result<Arc<Stored>, TrieError> {
         let node = Stored::decode(seq, block, self.hash)
             .map_err(|source| TrieError::Corrupt { seq, source })?;
+        self.counts.read();
         let node = Arc::new(node);
         self.cache().insert(&node);
         Ok(node)
     }
 }
+
+/// How many blocks are read at once where most of a trie is wanted: those whose leaves the log reads
+/// together.
+const RUN_BLOCKS: u64 = 32;
 
 /// The most blocks that one lookup or one write may read. Honest tries need about 1 + ¾·log₄ of
 /// their size, and one more for each directory on the way.

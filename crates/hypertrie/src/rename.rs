@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::iter::order;
 use crate::mount::{MountRecord, record_key};
 use crate::node::Stored;
-use crate::path::{Path, components, normalize};
+use crate::path::{PathBuf, components, normalize};
 use crate::reader::{Found, placed};
 use crate::{Batch, GetOptions, KeyError, NodeError, PutOptions, Trie, TrieError};
 
@@ -130,9 +130,9 @@ impl Batch {
             self.put_with(&key, value, options).await?;
         }
         for entry in &entries {
-            let key = renamed(entry.path.key(), from, to);
+            let key = renamed(entry.path().key(), from, to);
             let options = PutOptions::new().flags(entry.flags);
-            self.put_with(&key, entry.value.clone(), options).await?;
+            self.put_with(&key, entry.value(), options).await?;
         }
         // Those that were below the new prefix are gone already, or rather written anew.
         if !is_under(from, to) {
@@ -149,28 +149,29 @@ impl Batch {
         let Some(head) = self.head() else {
             return Ok(Vec::new());
         };
-        let path = Path::new(prefix, hidden, self.shared().hash);
+        let path = PathBuf::new(prefix, hidden, self.shared().hash);
+        let path = path.get();
         let start = path.len() - 1;
-        let mut stack = match self.reader().find(head, &path, start).await? {
+        let mut stack = match self.reader().find(head, path, start).await? {
             Found::At(node) => vec![(start, node)],
             Found::Stuck(_) => Vec::new(),
         };
         let mut found = Vec::new();
         while let Some((index, node)) = stack.pop() {
-            let Some((index, bucket)) = node.links.from(index).next() else {
+            let Some((index, bucket)) = node.links().from(index).next() else {
                 found.push(node);
                 continue;
             };
             for digit in order(false) {
-                if node.path.digit(index) == digit {
+                if node.path().digit(index) == digit {
                     stack.push((index + 1, Arc::clone(&node)));
                 }
                 for target in bucket.chain(digit) {
                     let Some(next) = self.reader().load(target).await? else {
                         continue;
                     };
-                    let next = placed(next, &node.path, index)?;
-                    if next.path.digit(index) != digit {
+                    let next = placed(next, node.path(), index)?;
+                    if next.path().digit(index) != digit {
                         return Err(TrieError::Corrupt {
                             seq: next.seq,
                             source: NodeError::Misplaced,

@@ -14,9 +14,10 @@ use crate::iter::Iter;
 use crate::node::Stored;
 use crate::path::{ComponentHash, normalize};
 use crate::reader::Reader;
+use crate::stats::Counts;
 use crate::{
-    DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, TrieError,
-    Watch, schema,
+    DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, Stats,
+    TrieError, Watch, schema,
 };
 
 /// A key/value store on one log.
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     /// Held by the batch that is being built.
     pub(crate) writing: Arc<AsyncMutex<()>>,
     pub(crate) questions: Questions,
+    pub(crate) counts: Counts,
 }
 
 impl Trie {
@@ -66,6 +68,7 @@ impl Trie {
             cache: Mutex::new(Cache::new(options.cache_nodes, options.cache_bytes)),
             writing: Arc::default(),
             questions: Questions::default(),
+            counts: Counts::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -178,6 +181,11 @@ impl Trie {
     /// Begins a batch, waiting until no other one is under way.
     pub async fn begin(&self) -> Result<Batch, TrieError> {
         Batch::begin(self).await
+    }
+
+    /// What was read so far, through any handle on this trie.
+    pub fn stats(&self) -> Stats {
+        self.shared.counts.get()
     }
 
     /// The log.
@@ -365,7 +373,7 @@ impl Shared {
     pub(crate) fn remember(&self, nodes: &[Arc<Stored>]) {
         let mut cache = self.cache();
         for node in nodes {
-            cache.insert(node);
+            cache.insert_new(node);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::extension::Message;
 use crate::links::Bucket;
 use crate::loader::Loader;
 use crate::node::Stored;
-use crate::path::Path;
+use crate::path::PathBuf;
 use crate::reader::placed;
 use crate::{NodeError, TrieError};
 
@@ -49,6 +49,11 @@ pub(crate) trait Plan {
     /// What to ask peers when blocks are missing, where there is anything to ask.
     fn question(&self, _stack: &[Self::Frame]) -> Option<Message> {
         None
+    }
+
+    /// How many items the walk will come to about, having come to `items` and with these parts left.
+    fn estimate(&self, _items: u64, _stack: &[Self::Frame]) -> u64 {
+        0
     }
 
     /// What a part comes to whose step was [`Step::Yield`].
@@ -120,6 +125,10 @@ impl<P: Plan> Walk<P> {
                     let item = self.stack.pop().and_then(|frame| self.plan.item(frame));
                     if item.is_some() {
                         self.items += 1;
+                        if self.items >= FIRST_ESTIMATE && self.items.is_power_of_two() {
+                            let items = self.plan.estimate(self.items as u64, &self.stack);
+                            self.loader.read_in_runs(items);
+                        }
                         return Poll::Ready(Ok(item));
                     }
                 }
@@ -234,8 +243,8 @@ impl Lead {
         self.state = if node.is_reset() {
             State::Empty
         } else if let Some((origin, digit)) = origin {
-            let node = placed(node, &origin.path, index - 1)?;
-            if node.path.digit(index - 1) != *digit {
+            let node = placed(node, origin.path(), index - 1)?;
+            if node.path().digit(index - 1) != *digit {
                 return Err(TrieError::Corrupt {
                     seq: node.seq,
                     source: NodeError::Misplaced,
@@ -243,7 +252,7 @@ impl Lead {
             }
             State::Here(node)
         } else {
-            State::Here(placed(node, &prefix.path, prefix.digits)?)
+            State::Here(placed(node, prefix.path.get(), prefix.digits)?)
         };
         Ok(true)
     }
@@ -268,7 +277,7 @@ impl Lead {
         (index, bucket): (usize, Bucket<'a>),
         digit: u8,
     ) -> impl Iterator<Item = Self> + 'a {
-        let own = (node.path.digit(index) == digit).then(|| Self::at(Arc::clone(node)));
+        let own = (node.path().digit(index) == digit).then(|| Self::at(Arc::clone(node)));
         let others = bucket
             .chain(digit)
             .map(move |seq| Self::to(seq, node, digit));
@@ -279,15 +288,15 @@ impl Lead {
 /// What a walk is confined to.
 #[derive(Clone, Debug)]
 pub(crate) struct Prefix {
-    pub(crate) path: Path,
+    pub(crate) path: PathBuf,
     /// How many digits all keys at and under the prefix share.
     pub(crate) digits: usize,
 }
 
 impl Prefix {
-    pub(crate) fn new(path: Path) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
-            digits: path.len() - 1,
+            digits: path.get().len() - 1,
             path,
         }
     }
@@ -302,7 +311,7 @@ pub(crate) fn check_names<'a>(
     for (position, lead) in leads.clone().enumerate() {
         let Some(node) = lead.node() else { continue };
         let mut others = leads.clone().take(position).filter_map(Lead::node);
-        if others.any(|other| !other.path.collides(&node.path, index)) {
+        if others.any(|other| !other.path().collides(node.path(), index)) {
             return Err(TrieError::Corrupt {
                 seq: node.seq,
                 source: NodeError::Misplaced,
@@ -314,6 +323,9 @@ pub(crate) fn check_names<'a>(
 
 /// How many parts of a walk are looked at for each block that may be in flight.
 const LOOK_AHEAD: usize = 4;
+
+/// After how many items it shows how many there will be.
+const FIRST_ESTIMATE: usize = 128;
 
 /// How many blocks a walk has in flight at most before its first item.
 const FIRST_PREFETCH: usize = 8;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::TrieError;
-use crate::links::{Bucket, Links, LinksBuilder};
+use crate::links::{Bucket, LinksBuilder};
 use crate::node::Stored;
 use crate::path::{DIGITS, Path, is_check};
 use crate::reader::Reader;
@@ -16,7 +16,7 @@ pub(crate) enum Omit<'a> {
     /// The node that is being deleted.
     Node(u64),
     /// Everything under a prefix, which parts from the new node's path at digit `at`.
-    Prefix { path: &'a Path, at: usize },
+    Prefix { path: Path<'a>, at: usize },
 }
 
 /// What a deletion found.
@@ -28,16 +28,16 @@ pub(crate) struct Doomed {
     pub(crate) sibling: Option<Arc<Stored>>,
 }
 
-/// Makes the pointers of a new node at `path`, whose predecessor is `head`.
+/// Makes the pointers of a new node at `path`, whose predecessor is `head`, encoded.
 ///
 /// For each digit, the new node takes over the pointers to the other values of that digit, and
 /// where it parts from a node on its way it points to that node.
 pub(crate) async fn link(
     reader: &mut Reader<'_>,
     head: Option<Arc<Stored>>,
-    path: &Path,
+    path: Path<'_>,
     omit: Omit<'_>,
-) -> Result<Links, TrieError> {
+) -> Result<Vec<u8>, TrieError> {
     let mut links = Linker {
         path,
         omit,
@@ -47,20 +47,29 @@ pub(crate) async fn link(
         return Ok(links.builder.finish());
     };
     let mut index = 0;
-    while let Some(at) = path.divergence(&node.path, index) {
-        for (index, bucket) in node.links.from(index).take_while(|(index, _)| *index < at) {
+    while let Some(at) = path.divergence(node.path(), index) {
+        let mut parting = Bucket::EMPTY;
+        for (index, bucket) in node.links().from(index) {
+            if index >= at {
+                if index == at {
+                    parting = bucket;
+                }
+                break;
+            }
             links.take_over(reader, index, bucket).await?;
         }
         // The reference links the node itself before the survivors of a collision.
-        links.add(reader, at, node.path.digit(at), node.seq).await?;
-        links.take_over(reader, at, node.links.bucket(at)).await?;
-        match reader.follow(&node, at, path).await? {
+        links
+            .add(reader, at, node.path().digit(at), node.seq)
+            .await?;
+        links.take_over(reader, at, parting).await?;
+        match reader.follow_in(parting, at, path).await? {
             Some(next) => node = next,
             None => return Ok(links.builder.finish()),
         }
         index = at + 1;
     }
-    for (index, bucket) in node.links.from(index) {
+    for (index, bucket) in node.links().from(index) {
         links.take_over(reader, index, bucket).await?;
     }
     Ok(links.builder.finish())
@@ -70,17 +79,17 @@ pub(crate) async fn link(
 pub(crate) async fn find_doomed(
     reader: &mut Reader<'_>,
     head: Arc<Stored>,
-    path: &Path,
+    path: Path<'_>,
     end: usize,
 ) -> Result<Result<Doomed, Arc<Stored>>, TrieError> {
     let mut sibling = None;
     let mut node = head;
     let mut index = 0;
     loop {
-        let divergence = path.divergence(&node.path, index).filter(|at| *at < end);
+        let divergence = path.divergence(node.path(), index).filter(|at| *at < end);
         let agreed = divergence.unwrap_or(end);
         for (index, bucket) in node
-            .links
+            .links()
             .from(index)
             .take_while(|(index, _)| *index < agreed)
         {
@@ -109,7 +118,7 @@ pub(crate) async fn find_doomed(
 }
 
 struct Linker<'a> {
-    path: &'a Path,
+    path: Path<'a>,
     omit: Omit<'a>,
     builder: LinksBuilder,
 }
@@ -130,7 +139,7 @@ impl Linker<'_> {
                     continue;
                 }
                 match reader.load(target).await? {
-                    Some(node) if node.path.collides(self.path, index) => {}
+                    Some(node) if node.path().collides(self.path, index) => {}
                     _ => continue,
                 }
             }
@@ -156,7 +165,7 @@ impl Linker<'_> {
                         || reader
                             .load(target)
                             .await?
-                            .is_none_or(|node| !node.path.collides(path, index)))
+                            .is_none_or(|node| !node.path().collides(*path, index)))
             }
         };
         if omitted || self.builder.add(index, digit, target) {

@@ -75,13 +75,24 @@ pub(crate) async fn read(args: &Args) -> Result<Ended> {
             .with("readdir_s", listed.wall_s)
             .with("readdir_per_s", listed.per_s(entries));
     }
-    metrics.print();
+
+    // Every node that a lookup comes by counts, remembered or not.
+    let before = trie.stats().visited;
+    for _ in 0..COUNTED_GETS {
+        let i = u32::try_from(at.below(n.into()))?;
+        trie.get(&layout.key(i)).await?;
+    }
+    let visited = trie.stats().visited - before;
+    metrics
+        .with("blocks_per_get", float(visited) / float(COUNTED_GETS))
+        .print();
     Ok(Ended::Done)
 }
 
 pub(crate) async fn serve(args: &Args) -> Result<Ended> {
     let trie = open(args).await?;
     let source = Arc::new(FeedSet::from_iter([trie.feed().clone()]));
+    tokio::spawn(trie.lookups()?);
     network::serve(args, trie.feed().public_key(), source).await?;
     Ok(Ended::Done)
 }
@@ -93,6 +104,7 @@ pub(crate) async fn fetch(args: &Args) -> Result<Ended> {
     data::pool();
     let trie = Trie::open(replication::reader(args)?, Options::new()).await?;
     let source = Arc::new(FeedSet::from_iter([trie.feed().clone()]));
+    tokio::spawn(trie.lookups()?);
     let meter = Meter::start();
     let traffic = network::dial(args, source).await?;
     trie.feed().wait_longer_than(0).await?;
@@ -119,6 +131,9 @@ pub(crate) async fn fetch(args: &Args) -> Result<Ended> {
     trie.feed().close()?;
     Ok(Ended::Done)
 }
+
+/// How many lookups are made to see how many nodes they come by.
+const COUNTED_GETS: u64 = 1000;
 
 async fn open(args: &Args) -> Result<Trie> {
     let log = Hypercore::open(args.storage()?, hypercore::Options::new())?;

@@ -5,7 +5,7 @@ use super::message::{Listing, Message};
 use crate::checkpoint::Places;
 use crate::iter::order;
 use crate::node::Stored;
-use crate::path::{COMPONENT_DIGITS, Path, TERMINATOR, is_check, normalize};
+use crate::path::{COMPONENT_DIGITS, Path, PathBuf, TERMINATOR, is_check, normalize};
 use crate::trie::Shared;
 
 /// The blocks that whoever sent this request will come to, in the order in which it will, at most
@@ -20,8 +20,9 @@ pub(crate) fn answer(shared: &Shared, request: &Message) -> Vec<u64> {
     let _end = match request {
         Message::Hints(_) => None,
         Message::Get { head, key } => {
-            let path = Path::new(normalize(key), false, shared.hash);
-            hints.find(*head, &path, path.len()).map(drop)
+            let path = PathBuf::new(normalize(key), false, shared.hash);
+            let path = path.get();
+            hints.find(*head, path, path.len()).map(drop)
         }
         Message::List(listing) => hints.list(listing),
     };
@@ -46,12 +47,12 @@ impl Hints<'_> {
         (!node.is_reset()).then_some(node)
     }
 
-    fn find(&mut self, head: u64, path: &Path, end: usize) -> Option<Arc<Stored>> {
+    fn find(&mut self, head: u64, path: Path<'_>, end: usize) -> Option<Arc<Stored>> {
         let mut node = self.load(head)?;
         let mut index = 0;
-        while let Some(at) = path.divergence(&node.path, index).filter(|at| *at < end) {
+        while let Some(at) = path.divergence(node.path(), index).filter(|at| *at < end) {
             let digit = path.digit(at);
-            let chain: Vec<_> = node.links.bucket(at).chain(digit).collect();
+            let chain: Vec<_> = node.links().bucket(at).chain(digit).collect();
             let mut next = None;
             for target in chain {
                 if self.seqs.len() >= MAX_HINTS {
@@ -60,8 +61,8 @@ impl Hints<'_> {
                 let Some(found) = self.load(target) else {
                     continue;
                 };
-                if found.path.agrees(path, at + 1)
-                    && !(is_check(at) && found.path.collides(path, at))
+                if found.path().agrees(path, at + 1)
+                    && !(is_check(at) && found.path().collides(path, at))
                 {
                     next = Some(found);
                 }
@@ -73,12 +74,13 @@ impl Hints<'_> {
     }
 
     fn list(&mut self, listing: &Listing) -> Option<()> {
-        let path = Path::new(normalize(&listing.prefix), listing.hidden, self.shared.hash);
+        let path = PathBuf::new(normalize(&listing.prefix), listing.hidden, self.shared.hash);
+        let path = path.get();
         let mut start = path.len() - 1;
         let mut stack = Vec::new();
         let mut standing = None;
         match &listing.checkpoint {
-            Some(checkpoint) if path.key().is_empty() => {
+            Some(checkpoint) if path.key_bytes().is_empty() => {
                 stack = self.stack(checkpoint, start)?;
                 // Whatever the prefix was, it ended before all that is left.
                 let first = stack.iter().map(|part| part.index).min()?;
@@ -90,7 +92,7 @@ impl Hints<'_> {
                 standing = top.last().map(|top| (top.index - 1, top.node));
                 stack.push(Part {
                     index: start,
-                    node: self.find(listing.head, &path, start)?,
+                    node: self.find(listing.head, path, start)?,
                     passed: standing.is_some(),
                 });
             }
@@ -103,17 +105,17 @@ impl Hints<'_> {
             if self.seqs.len() >= MAX_HINTS {
                 break;
             }
-            let next = part.node.links.from(part.index).next();
+            let next = part.node.links().from(part.index).next();
             let Some((index, bucket)) =
-                next.filter(|(index, _)| *index < end.min(part.node.path.len()))
+                next.filter(|(index, _)| *index < end.min(part.node.path().len()))
             else {
                 continue;
             };
             // On the way to where the asker stands, what comes before that was listed already.
             let way = standing.as_ref().filter(|(until, node)| {
-                part.passed && index < *until && part.node.path.agrees(&node.path, index)
+                part.passed && index < *until && part.node.path().agrees(node.path(), index)
             });
-            let due = way.map(|(_, node)| node.path.digit(index));
+            let due = way.map(|(_, node)| node.path().digit(index));
             let mut branches: Vec<_> = order(listing.reverse).into();
             if let Some(due) = due {
                 branches.truncate(branches.iter().position(|digit| *digit == due)? + 1);
@@ -123,7 +125,7 @@ impl Hints<'_> {
                     continue;
                 }
                 let passed = due == Some(digit);
-                if part.node.path.digit(index) == digit {
+                if part.node.path().digit(index) == digit {
                     stack.push(Part {
                         index: index + 1,
                         node: Arc::clone(&part.node),
@@ -135,7 +137,8 @@ impl Hints<'_> {
                         continue;
                     };
                     // Pointers that promise what they do not keep would lead round in circles.
-                    if !node.path.agrees(&part.node.path, index) || node.path.digit(index) != digit
+                    if !node.path().agrees(part.node.path(), index)
+                        || node.path().digit(index) != digit
                     {
                         return None;
                     }
