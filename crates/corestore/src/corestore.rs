@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hypercore::{Feed, Hypercore};
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::held::HeldDir;
 use crate::identity::{self, Secret, Selector};
 use crate::layout::{self, DEFAULT_NAME};
-use crate::list::StoredCores;
+use crate::list::{StoredCores, WORTH_KEEPING};
 use crate::master_key::{self, StoreLock};
 use crate::opened::{Opened, Subscribers};
 use crate::registry::Registry;
@@ -37,6 +38,7 @@ impl Corestore {
             failed: Mutex::new(None),
             registry: Arc::default(),
             subscribers: Subscribers::default(),
+            changed: AtomicUsize::new(0),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -109,7 +111,7 @@ impl Corestore {
 
     /// Walks over the cores in the directory, open or not.
     pub fn list(&self) -> StoredCores {
-        StoredCores::new(self.inner.dir.clone())
+        self.inner.list()
     }
 
     /// The feeds that are open.
@@ -153,6 +155,8 @@ struct Inner {
     failed: Mutex<Option<io::Error>>,
     registry: Arc<Registry>,
     subscribers: Subscribers,
+    /// How many cores were created, or became known better.
+    changed: AtomicUsize,
 }
 
 impl Inner {
@@ -199,7 +203,9 @@ impl Inner {
             true => identity::load_public(&*dir, selector, None)?,
             false => identity::load(&*dir, selector, &self.master_key, stored)?,
         };
-        identity::store(&*dir, &identity)?;
+        if identity::store(&*dir, &identity)? {
+            self.changed.fetch_add(1, Ordering::Relaxed);
+        }
         let log = hypercore::Options::new().lock(false).store_secret(false);
         let log = log.cached_nodes(self.options.cached_nodes);
         let log = match identity.secret {
@@ -233,10 +239,20 @@ impl Inner {
         self.subscribers.close();
         let failed = self.failed().take().map_or(Ok(()), Err);
         let closed = failed.and(self.registry.close_all());
-        match store {
-            Some(_) => closed.and(self.dir.sync()),
-            None => closed,
+        let Some(store) = store else {
+            return closed;
+        };
+        if self.changed.load(Ordering::Relaxed) >= WORTH_KEEPING {
+            // The next listing would read all of them; what goes wrong here, it meets itself.
+            StoredCores::with_index(self.dir.clone(), store.now()).for_each(drop);
         }
+        closed.and(self.dir.sync())
+    }
+
+    fn list(&self) -> StoredCores {
+        // Whoever has closed the store may not write in it.
+        let now = self.store_lock().ok().and_then(|lock| lock.now());
+        StoredCores::with_index(self.dir.clone(), now)
     }
 
     fn store_lock(&self) -> Result<Arc<StoreLock>, GetError> {

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use hypercore_storage::{Lock, OpenMode, Storage, StorageDir};
+use hypercore_storage::{Lock, OpenMode, Stamp, Storage, StorageDir};
 
 use crate::master_key::StoreLock;
 
@@ -38,6 +38,10 @@ impl StorageDir for HeldDir {
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
         self.dir.list(name)
+    }
+
+    fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        self.dir.stamp(name)
     }
 
     fn sync(&self) -> io::Result<()> {

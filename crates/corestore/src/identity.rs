@@ -180,25 +180,27 @@ fn guess(
 }
 
 /// Writes what is missing or damaged of the files that say whose the core is, durably except for
-/// the names of new files.
-pub(crate) fn store(dir: &dyn StorageDir, identity: &Identity) -> io::Result<()> {
-    put(dir, KEY, identity.public.as_bytes())?;
-    match &identity.secret {
-        Secret::Unknown => Ok(()),
-        Secret::Named(name, _) => put(dir, NAME, &name::encode(name)),
-        Secret::Given(pair) => put(dir, SECRET_KEY, pair.secret.as_bytes()),
-    }
+/// the names of new files. True if anything was.
+pub(crate) fn store(dir: &dyn StorageDir, identity: &Identity) -> io::Result<bool> {
+    let key = put(dir, KEY, identity.public.as_bytes())?;
+    let secret = match &identity.secret {
+        Secret::Unknown => false,
+        Secret::Named(name, _) => put(dir, NAME, &name::encode(name))?,
+        Secret::Given(pair) => put(dir, SECRET_KEY, pair.secret.as_bytes())?,
+    };
+    Ok(key || secret)
 }
 
-fn put(dir: &dyn StorageDir, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn put(dir: &dyn StorageDir, name: &str, bytes: &[u8]) -> io::Result<bool> {
     // One byte more than is wanted, to notice a file that is too long.
     if read(dir, name, bytes.len() + 1)?.is_some_and(|stored| *stored == bytes) {
-        return Ok(());
+        return Ok(false);
     }
     let file = dir.open(name, OpenMode::Create)?;
     file.write(0, bytes)?;
     file.truncate(bytes.len() as u64)?;
-    file.sync()
+    file.sync()?;
+    Ok(true)
 }
 
 /// Reads up to `limit` bytes from the start of a file, `None` if there is no such file.

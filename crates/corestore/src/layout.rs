@@ -8,6 +8,8 @@ use hypercore_crypto::DiscoveryKey;
 pub(crate) const MASTER_KEY: &str = "master_key";
 /// Our own: the id of the process that holds the store, in decimal.
 pub(crate) const HOLDER: &str = "master_key.holder";
+/// Our own: what the last listing of the store's cores found.
+pub(crate) const INDEX: &str = "corestore.index";
 /// A core's public key, 32 bytes.
 pub(crate) const KEY: &str = "key";
 /// The name that a core's key pair is derived from, with its length in front.

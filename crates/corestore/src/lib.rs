@@ -28,6 +28,7 @@ mod corestore;
 mod error;
 mod held;
 mod identity;
+mod index;
 mod layout;
 mod list;
 mod master_key;

@@ -2,9 +2,10 @@ use std::io;
 use std::sync::Arc;
 
 use hypercore_crypto::{DiscoveryKey, PublicKey};
-use hypercore_storage::StorageDir;
+use hypercore_storage::{Stamp, StorageDir};
 
 use crate::identity::{self, Name};
+use crate::index::{CoreFiles, CoreFolder, Index, Shard};
 use crate::layout::{self, KEY, SECRET_KEY};
 
 /// A core found in a store's directory.
@@ -42,47 +43,166 @@ impl Stored {
 ///
 /// Folders that hold no public key fitting their name are passed over: Node leaves such behind
 /// when a peer asks for a core that is not here.
+///
+/// Folders that are as an earlier listing found them are not read again; see
+/// `docs/formats/store.md`, "The index".
 #[derive(Debug)]
 pub struct StoredCores {
     dir: Arc<dyn StorageDir>,
     /// Folders still to look into, the next one last.
-    ahead: Vec<String>,
+    ahead: Vec<Folder>,
+    /// What an earlier walk found.
+    known: Index,
+    /// What this one finds.
+    found: Index,
+    /// The time, as it were, when the walk began; `None` if what it finds is not to be kept.
+    began: Option<Stamp>,
+    /// How many folders were read that might have been known.
+    read: usize,
+}
+
+/// A folder of the tree of shards.
+#[derive(Clone, Copy, Debug)]
+enum Folder {
+    Top,
+    First(u8),
+    Second([u8; 2]),
+    Core([u8; 32]),
 }
 
 impl StoredCores {
+    /// A walk that reads every folder.
     pub(crate) fn new(dir: Arc<dyn StorageDir>) -> Self {
         Self {
             dir,
-            ahead: vec![String::new()],
+            ahead: vec![Folder::Top],
+            known: Index::default(),
+            found: Index::default(),
+            began: None,
+            read: 0,
         }
     }
 
-    /// Looks into one folder: puts those below it ahead, or reads the core in it.
-    fn visit(&mut self, folder: String) -> io::Result<Option<Stored>> {
-        let depth = if folder.is_empty() {
-            0
-        } else {
-            folder.split('/').count()
+    /// A walk that believes what an earlier one kept, as far as it still holds, and keeps what it
+    /// finds. `now` is the stamp of something that has just been written.
+    pub(crate) fn with_index(dir: Arc<dyn StorageDir>, now: Option<Stamp>) -> Self {
+        let known = match now {
+            Some(_) => Index::load(&*dir),
+            None => Index::default(),
         };
-        if depth == 3 {
-            return read(&*self.dir, &folder);
+        Self {
+            known,
+            began: now,
+            ..Self::new(dir)
         }
-        let digits = if depth < 2 { 2 } else { 64 };
-        let shard: String = folder.split('/').collect();
-        for name in self.dir.list(&folder)?.into_iter().rev() {
-            let hex = name
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if hex && name.len() == digits && (depth < 2 || name.starts_with(&shard)) {
-                let below = if depth == 0 {
-                    name
-                } else {
-                    format!("{folder}/{name}")
-                };
-                self.ahead.push(below);
+    }
+
+    /// Looks into one folder: puts those below it ahead, or gives the core in it.
+    fn visit(&mut self, folder: Folder) -> io::Result<Option<Stored>> {
+        match folder {
+            Folder::Top => {
+                let shards: Vec<[u8; 1]> = self.list("", &[])?;
+                self.ahead
+                    .extend(shards.into_iter().rev().map(|[name]| Folder::First(name)));
             }
+            Folder::First(name) => {
+                let path = layout::hex(&[name]);
+                let stamp = self.stamp(&path)?;
+                let known = self.known.first(name);
+                let below: Vec<u8> = match known.filter(|it| is_same(it.stamp, stamp)) {
+                    Some(known) => known.below.iter().map(|shard| shard.name).collect(),
+                    None => {
+                        self.read += 1;
+                        let listed: Vec<[u8; 1]> = self.list(&path, &[])?;
+                        listed.into_iter().map(|[name]| name).collect()
+                    }
+                };
+                let below = below.into_iter().rev();
+                self.ahead
+                    .extend(below.map(|second| Folder::Second([name, second])));
+                let stamp = self.settled(stamp);
+                let below = Vec::new();
+                self.found.first.push(Shard { name, stamp, below });
+            }
+            Folder::Second(shard) => {
+                let path = format!("{}/{}", layout::hex(&shard[..1]), layout::hex(&shard[1..]));
+                let stamp = self.stamp(&path)?;
+                let known = self.known.second(shard);
+                let below = match known.filter(|it| is_same(it.stamp, stamp)) {
+                    Some(known) => known.below.iter().map(|core| core.name).collect(),
+                    None => {
+                        self.read += 1;
+                        self.list(&path, &shard)?
+                    }
+                };
+                self.ahead.extend(below.into_iter().rev().map(Folder::Core));
+                let stamp = self.settled(stamp);
+                if let Some(first) = self.found.first.last_mut() {
+                    let (name, below) = (shard[1], Vec::new());
+                    first.below.push(Shard { name, stamp, below });
+                }
+            }
+            Folder::Core(name) => return self.core(name),
         }
         Ok(None)
+    }
+
+    fn core(&mut self, name: [u8; 32]) -> io::Result<Option<Stored>> {
+        let discovery_key = DiscoveryKey::from_bytes(name);
+        let path = layout::folder(&discovery_key);
+        let stamp = self.stamp(&path)?;
+        let known = self.known.core(&name);
+        let core = match known.filter(|it| is_same(it.stamp, stamp)) {
+            Some(known) => known.core,
+            None => {
+                self.read += 1;
+                read(&*self.dir.subdir(&path), &discovery_key)?
+            }
+        };
+        let stamp = self.settled(stamp);
+        let first = self.found.first.last_mut();
+        if let Some(second) = first.and_then(|first| first.below.last_mut()) {
+            second.below.push(CoreFolder { name, stamp, core });
+        }
+        Ok(core.map(|CoreFiles { key, named, secret }| Stored {
+            public_key: key,
+            discovery_key,
+            named,
+            secret,
+        }))
+    }
+
+    /// The mark of a folder, taken before it is looked into, so that what changes meanwhile is not
+    /// missed. None where nothing is kept.
+    fn stamp(&self, path: &str) -> io::Result<Option<Stamp>> {
+        match self.began {
+            Some(_) => self.dir.stamp(path),
+            None => Ok(None),
+        }
+    }
+
+    /// A mark that can be kept.
+    fn settled(&self, stamp: Option<Stamp>) -> Option<Stamp> {
+        let began = self.began?;
+        stamp.filter(|stamp| stamp.is_settled(began))
+    }
+
+    /// The folders below one that are named by so many bytes in hexadecimal digits, which begin with
+    /// these.
+    fn list<const N: usize>(&self, path: &str, prefix: &[u8]) -> io::Result<Vec<[u8; N]>> {
+        let names = self.dir.list(path)?;
+        let names = names.iter().filter_map(|name| from_hex(name));
+        Ok(names.filter(|name| name.starts_with(prefix)).collect())
+    }
+
+    /// Keeps what was found, if that saves the next walk more than it costs.
+    fn finish(&mut self) {
+        if self.began.take().is_some() && self.read >= WORTH_KEEPING {
+            // Whoever lists cares for the cores; without the index the next listing takes longer.
+            let _ = self.found.keep(&*self.dir);
+        }
+        self.known = Index::default();
+        self.found = Index::default();
     }
 }
 
@@ -91,33 +211,59 @@ impl Iterator for StoredCores {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(folder) = self.ahead.pop() {
-            if let Some(found) = self.visit(folder).transpose() {
-                return Some(found);
+            match self.visit(folder) {
+                Ok(None) => {}
+                Ok(Some(found)) => return Some(Ok(found)),
+                Err(error) => {
+                    // What is not known whole is not kept.
+                    self.began = None;
+                    return Some(Err(error));
+                }
             }
         }
+        self.finish();
         None
     }
 }
 
-fn read(dir: &dyn StorageDir, folder: &str) -> io::Result<Option<Stored>> {
-    let dir = dir.subdir(folder);
-    let Some(key) = identity::read(&*dir, KEY, 32)? else {
+fn is_same(known: Option<Stamp>, found: Option<Stamp>) -> bool {
+    known.is_some() && known == found
+}
+
+fn from_hex<const N: usize>(name: &str) -> Option<[u8; N]> {
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = name.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let mut bytes = [0; N];
+    if pairs.len() != N {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(bytes)
+}
+
+fn read(dir: &dyn StorageDir, discovery_key: &DiscoveryKey) -> io::Result<Option<CoreFiles>> {
+    let Some(key) = identity::read(dir, KEY, 32)? else {
         return Ok(None);
     };
     let Ok(key) = <[u8; 32]>::try_from(key.as_slice()) else {
         return Ok(None);
     };
-    let public_key = PublicKey::from_bytes(key);
-    let discovery_key = public_key.discovery_key();
-    if !folder.ends_with(&layout::hex(discovery_key.as_bytes())) {
+    let key = PublicKey::from_bytes(key);
+    if key.discovery_key() != *discovery_key {
         return Ok(None);
     }
-    let named = matches!(Name::read(&*dir)?, Name::Is(_));
+    let named = matches!(Name::read(dir)?, Name::Is(_));
     let secret = dir.exists(SECRET_KEY)?;
-    Ok(Some(Stored {
-        public_key,
-        discovery_key,
-        named,
-        secret,
-    }))
+    Ok(Some(CoreFiles { key, named, secret }))
 }
+
+/// After how many folders that had to be read the index is written anew.
+pub(crate) const WORTH_KEEPING: usize = 64;

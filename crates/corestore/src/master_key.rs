@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use hypercore_storage::{Lock, OpenMode, StorageDir};
+use hypercore_storage::{Lock, OpenMode, Stamp, StorageDir};
 use zeroize::Zeroizing;
 
 use crate::layout::{HOLDER, MASTER_KEY};
@@ -42,8 +42,17 @@ impl StoreLock {
         };
         let file = dir.open(HOLDER, OpenMode::Create)?;
         file.truncate(0)?;
-        file.write(0, format!("{}\n", std::process::id()).as_bytes())?;
+        file.write(0, holder_line().as_bytes())?;
         Ok(Self { dir, _lock: lock })
+    }
+
+    /// The stamp of something that has just been written in the directory; `None` where there are no
+    /// stamps.
+    pub(crate) fn now(&self) -> Option<Stamp> {
+        self.dir.stamp(HOLDER).ok()??;
+        let file = self.dir.open(HOLDER, OpenMode::Existing).ok()?;
+        file.write(0, holder_line().as_bytes()).ok()?;
+        self.dir.stamp(HOLDER).ok()?
     }
 }
 
@@ -61,6 +70,10 @@ fn holder(dir: &dyn StorageDir) -> Option<u32> {
         .strip_suffix('\n')?
         .parse()
         .ok()
+}
+
+fn holder_line() -> String {
+    format!("{}\n", std::process::id())
 }
 
 /// A process id in decimal and a line feed.

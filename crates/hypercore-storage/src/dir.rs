@@ -3,7 +3,7 @@ use std::fmt::{self, Debug};
 use std::io;
 use std::sync::Arc;
 
-use crate::Storage;
+use crate::{Stamp, Storage};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +38,12 @@ pub trait StorageDir: Debug + Send + Sync {
     /// The names directly below the folder `name` (empty for the top), files and folders, sorted.
     /// A missing folder lists nothing.
     fn list(&self, name: &str) -> io::Result<Vec<String>>;
+
+    /// The mark of the file or folder `name` as it is. `None` if there is none of that name, or where
+    /// no marks are to be had, as in memory; nothing can be told of changes then.
+    fn stamp(&self, _name: &str) -> io::Result<Option<Stamp>> {
+        Ok(None)
+    }
 
     /// Makes the creation and removal of files survive a crash.
     fn sync(&self) -> io::Result<()>;

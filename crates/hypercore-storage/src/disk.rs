@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use self::file::DiskFile;
 pub use self::pool::FilePool;
-use crate::{Lock, OpenMode, Storage, StorageDir, name};
+use crate::{Lock, OpenMode, Stamp, Storage, StorageDir, name};
 
 mod file;
 mod pool;
@@ -114,6 +114,14 @@ impl StorageDir for DiskDir {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        match fs::metadata(self.resolve(name)?) {
+            Ok(found) => Ok(sys::stamp(&found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {

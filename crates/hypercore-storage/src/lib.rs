@@ -23,10 +23,12 @@ mod disk;
 mod memory;
 mod name;
 mod read_only;
+mod stamp;
 mod storage;
 
 pub use dir::{Lock, OpenMode, StorageDir};
 pub use disk::{DiskDir, FilePool};
 pub use memory::MemoryDir;
 pub use read_only::ReadOnlyDir;
+pub use stamp::Stamp;
 pub use storage::Storage;

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::{Lock, OpenMode, Storage, StorageDir};
+use crate::{Lock, OpenMode, Stamp, Storage, StorageDir};
 
 /// Another directory, of which nothing can be changed.
 ///
@@ -37,6 +37,10 @@ impl StorageDir for ReadOnlyDir {
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
         self.0.list(name)
+    }
+
+    fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        self.0.stamp(name)
     }
 
     fn sync(&self) -> io::Result<()> {

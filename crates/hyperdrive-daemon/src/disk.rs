@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
-use hypercore_storage::{Lock, OpenMode, Storage, StorageDir};
+use hypercore_storage::{Lock, OpenMode, Stamp, Storage, StorageDir};
 use tokio::sync::watch;
 
 /// The first failure of a write, once there is one. Clones share it.
@@ -96,6 +96,10 @@ impl StorageDir for Disk {
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
         self.dir.list(name)
+    }
+
+    fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        self.dir.stamp(name)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use crate::Stamp;
+
 /// Makes the file private to its owner if it gets created.
 pub(crate) fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -153,6 +155,21 @@ pub(crate) fn identity(metadata: &Metadata) -> Option<Identity> {
 /// Not to be had from `std` on this system.
 #[cfg(not(unix))]
 pub(crate) fn identity(_metadata: &Metadata) -> Option<Identity> {
+    None
+}
+
+/// By the time of the last change of the inode, which programs cannot set.
+#[cfg(unix)]
+pub(crate) fn stamp(metadata: &Metadata) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let changed = metadata.ctime().checked_mul(1_000_000_000);
+    let changed = changed?.checked_add(metadata.ctime_nsec())?;
+    Some(Stamp::new(metadata.ino(), changed))
+}
+
+/// Not to be had from `std` on this system.
+#[cfg(not(unix))]
+pub(crate) fn stamp(_metadata: &Metadata) -> Option<Stamp> {
     None
 }
 
