@@ -69,6 +69,13 @@ impl Appender {
         }
     }
 
+    /// Whether a file's run ends the log, so that blocks can be added to it.
+    pub(crate) fn is_end_of(&self, run: Run) -> bool {
+        let end = |start: u64, count: u64| start.checked_add(count);
+        end(run.offset, run.blocks) == Some(self.next_block)
+            && end(run.byte_offset, run.size) == Some(self.next_byte)
+    }
+
     /// Adds bytes to a file. They are cut into blocks, small pieces gathered. Nothing at all, given
     /// to a file that is empty so far, is one empty block, as the reference writes it.
     pub(crate) fn write(&mut self, run: &mut Run, mut bytes: Bytes) -> Result<(), DriveError> {

@@ -9,6 +9,7 @@ use hypertrie::Trie;
 
 use crate::DriveError;
 use crate::content::BLOCK_SIZE;
+use crate::file::OpenFiles;
 use crate::group::Group;
 
 /// A filesystem on two logs: a trie of paths, and the content of files.
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     content: OnceLock<Feed>,
     /// Held while a file's blocks are appended, so that they are in one run.
     pub(crate) appending: Arc<AsyncMutex<()>>,
+    pub(crate) files: OpenFiles,
     /// Whether paths may refer to content that was lost, see `mend`.
     pub(crate) unmended: AtomicBool,
     pub(crate) options: Options,
@@ -216,6 +218,7 @@ impl Shared {
             trie,
             content,
             appending: Arc::default(),
+            files: OpenFiles::default(),
             unmended: AtomicBool::new(false),
             options,
         }

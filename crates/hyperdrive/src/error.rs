@@ -112,6 +112,31 @@ pub enum DriveError {
     /// The secret key of the drive, or of its content, is not here.
     #[error("the drive is not writable: its secret key is not here")]
     NotWritable,
+    /// The file was not opened for this.
+    #[error("'{path}' is not open to {action}")]
+    BadHandle {
+        /// The path.
+        path: String,
+        /// What was tried.
+        action: &'static str,
+    },
+    /// Another file was put in the place of the one that is open. What was written to that one is not
+    /// in the drive.
+    #[error("'{path}' is another file now than the one that is open")]
+    Stale {
+        /// The path.
+        path: String,
+    },
+    /// The file would become larger than any may be, or have a hole that is too large.
+    #[error(
+        "'{path}' cannot grow so much: a file has less than 2^53 bytes, and a hole at most {hole_limit}"
+    )]
+    GrowsTooMuch {
+        /// The path.
+        path: String,
+        /// The largest hole, in bytes.
+        hole_limit: u64,
+    },
     /// The content is written here, and clearing it could lose it for everybody.
     #[error("the drive's content is written here and may be nowhere else")]
     OwnContent,
@@ -216,6 +241,9 @@ impl DriveError {
             Self::Mounted { .. } => "EXDEV",
             Self::NotWritable | Self::Checkout { .. } => "EROFS",
             Self::OwnContent => "EPERM",
+            Self::BadHandle { .. } => "EBADF",
+            Self::Stale { .. } => "ESTALE",
+            Self::GrowsTooMuch { .. } => "EFBIG",
             _ => return None,
         })
     }
@@ -241,10 +269,13 @@ impl DriveError {
             | Self::TooManyTags { .. }
             | Self::TooManyMounts { .. } => ErrorKind::InvalidData,
             Self::OwnContent => ErrorKind::PermissionDenied,
+            Self::Stale { .. } => ErrorKind::StaleNetworkFileHandle,
+            Self::GrowsTooMuch { .. } => ErrorKind::FileTooLarge,
             Self::Conflict => ErrorKind::ResourceBusy,
             Self::Io(error) => error.kind(),
-            // `FilesystemLoop` is not stable.
-            Self::TooManyLinks { .. }
+            // `FilesystemLoop` is not stable, and there is none for `EBADF`.
+            Self::BadHandle { .. }
+            | Self::TooManyLinks { .. }
             | Self::Trie(_)
             | Self::Read(_)
             | Self::Append(_)

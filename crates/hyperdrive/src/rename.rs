@@ -45,7 +45,7 @@ impl Drive {
             Place::Taken(new) => {
                 let shown = path::shown(&new.key);
                 match (whole, is_folder(&new)) {
-                    (_, true) if new.key.is_empty() => {
+                    (_, true) if path::below(&old.key, &new.key).is_some() => {
                         return Err(DriveError::NotEmpty { path: shown });
                     }
                     (false, true) => return Err(DriveError::IsADirectory { path: shown }),
@@ -74,6 +74,7 @@ impl Drive {
             moved => moved?,
         }
         batch.commit()?;
+        self.shared.files.renamed(&old.key, &key);
         Ok(())
     }
 
@@ -156,6 +157,7 @@ impl Drive {
             remove_entry(&mut batch, &entry).await?;
         }
         batch.commit()?;
+        self.shared.files.removed(&entry.key);
         Ok(())
     }
 

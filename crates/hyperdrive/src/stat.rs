@@ -353,7 +353,7 @@ fn keep_last_values(entries: Vec<(String, Option<Bytes>)>) -> Vec<(String, Optio
 }
 
 /// Milliseconds since 1970; 0 on a clock set before that.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

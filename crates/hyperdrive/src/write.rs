@@ -193,6 +193,7 @@ impl Drive {
         }
         remove_entry(&mut batch, &entry).await?;
         batch.commit()?;
+        self.shared.files.removed(&entry.key);
         Ok(())
     }
 
