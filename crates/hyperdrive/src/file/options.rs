@@ -124,10 +124,10 @@ impl OpenOptions {
 
     /// Whether the options go together; as in `std::fs`.
     pub(crate) fn is_valid(self) -> bool {
-        let writes = self.writes();
-        (self.read || writes)
-            && (writes || !(self.truncate || self.create || self.create_new))
-            && !(self.append && self.truncate && !self.create_new)
+        if !self.writes() {
+            return self.read && !(self.truncate || self.create || self.create_new);
+        }
+        !(self.append && self.truncate) || self.create_new
     }
 
     /// Whether the file may change.
