@@ -21,11 +21,12 @@
 mod discovery;
 mod hash;
 mod keys;
+mod lanes;
 mod namespace;
 mod signature;
 
 pub use discovery::DiscoveryKey;
-pub use hash::{Hash, leaf_hash, parent_hash, tree_hash};
+pub use hash::{Hash, leaf_hash, leaf_hashes, parent_hash, parent_hashes, tree_hash};
 pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
 pub use namespace::{derive_key_pair, derive_secret};
 pub use signature::{Signature, signable};

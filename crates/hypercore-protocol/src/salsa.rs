@@ -59,8 +59,9 @@ impl Drop for Salsa {
     }
 }
 
-/// [`apply_any`], compiled once for processors with wide vectors and once for all others.
-#[multiversion(targets("x86_64+avx2"))]
+/// [`apply_any`], compiled once for processors with the widest vectors, which also rotate in one
+/// instruction, once for those with wide ones, and once for all others.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 fn apply(input: &[u32; 16], first: u64, groups: &mut [[u8; GROUP_BYTES]]) {
     apply_any(input, first, groups);
 }
