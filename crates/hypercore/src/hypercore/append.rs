@@ -50,7 +50,7 @@ impl Hypercore {
         self.forget_lost_tail()?;
         self.prepare_journal(&parts)?;
         let length = first + blocks.len() as u64;
-        let Growth { mut nodes, roots } = grow(&self.roots, blocks.iter().map(AsRef::as_ref));
+        let Growth { mut nodes, roots } = grow(&self.roots, &parts);
         let signature = self.sign(&roots, length)?;
 
         self.content_dirty = true;

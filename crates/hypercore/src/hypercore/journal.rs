@@ -47,7 +47,7 @@ impl Hypercore {
             return Ok(false);
         }
         let blocks: Vec<&[u8]> = record.blocks.iter().map(Vec::as_slice).collect();
-        let Growth { mut nodes, roots } = grow(&self.roots, blocks.iter().copied());
+        let Growth { mut nodes, roots } = grow(&self.roots, &blocks);
         let tree = hash_roots(&roots);
         if !self
             .key

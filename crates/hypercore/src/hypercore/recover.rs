@@ -225,7 +225,7 @@ impl Hypercore {
             offset += leaf.size;
             leaves.push((leaf.hash, leaf.size));
         }
-        let growth = grow_leaves(&self.roots, leaves.into_iter());
+        let growth = grow_leaves(&self.roots, &leaves);
         let mut damaged = Vec::new();
         for node in &growth.nodes {
             if nodes.get(node.index)?.as_ref() != Some(node) {

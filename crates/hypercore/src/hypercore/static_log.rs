@@ -51,7 +51,7 @@ impl StaticLog {
         log.check_sizes(blocks)?;
         let first = log.length;
         let parts: Vec<&[u8]> = blocks.iter().map(AsRef::as_ref).collect();
-        let Growth { mut nodes, roots } = grow(&log.roots, parts.iter().copied());
+        let Growth { mut nodes, roots } = grow(&log.roots, &parts);
         log.content_dirty = true;
         log.store.blocks.write(log.byte_length, &parts)?;
         log.store.nodes.write(&mut nodes)?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use hypercore_crypto::{Hash, leaf_hash, parent_hash};
+use hypercore_crypto::{Hash, leaf_hash, leaf_hashes, parent_hash, parent_hashes};
 use merkle_tree_stream::{HashMethods, MerkleTreeStream, NodeKind, NodeParts, PartialNode};
 
 use crate::{Node, NodeIndex};
@@ -15,14 +15,72 @@ pub(crate) struct Growth {
 }
 
 /// Computes the nodes that blocks add to the tree with these roots, which stay untouched.
-pub(crate) fn grow<'a>(roots: &[Node], blocks: impl Iterator<Item = &'a [u8]>) -> Growth {
-    grow_leaves(
-        roots,
-        blocks.map(|block| (leaf_hash(block), block.len() as u64)),
-    )
+pub(crate) fn grow(roots: &[Node], blocks: &[&[u8]]) -> Growth {
+    if blocks.len() < SIDE_BY_SIDE {
+        let leaves = blocks
+            .iter()
+            .map(|block| (leaf_hash(block), block.len() as u64));
+        return grow_one_by_one(roots, leaves);
+    }
+    let sizes = blocks.iter().map(|block| block.len() as u64);
+    let leaves: Vec<(Hash, u64)> = leaf_hashes(blocks).into_iter().zip(sizes).collect();
+    grow_by_level(roots, &leaves)
 }
 
-pub(crate) fn grow_leaves(roots: &[Node], leaves: impl Iterator<Item = (Hash, u64)>) -> Growth {
+/// As [`grow`], for blocks of which the leaves are known: hashes and sizes in bytes.
+pub(crate) fn grow_leaves(roots: &[Node], leaves: &[(Hash, u64)]) -> Growth {
+    if leaves.len() < SIDE_BY_SIDE {
+        grow_one_by_one(roots, leaves.iter().copied())
+    } else {
+        grow_by_level(roots, leaves)
+    }
+}
+
+/// From how many leaves on they are hashed side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// One level of the tree after the other, so that the parents of a level are hashed side by side.
+fn grow_by_level(roots: &[Node], leaves: &[(Hash, u64)]) -> Growth {
+    // The place of the first new node among those of its depth. It is odd where an old root of that
+    // depth is the left sibling.
+    let mut first: u64 = roots.iter().map(|root| 1 << root.index.depth()).sum();
+    let mut level: Vec<Node> = (first..)
+        .zip(leaves)
+        .map(|(block, (hash, size))| Node {
+            index: NodeIndex::leaf(block),
+            hash: *hash,
+            size: *size,
+        })
+        .collect();
+    let mut old = roots.to_vec();
+    let mut rightmost = Vec::new();
+    let mut nodes = Vec::with_capacity(2 * leaves.len());
+    while !level.is_empty() {
+        nodes.extend_from_slice(&level);
+        if first % 2 == 1 {
+            level.splice(..0, old.pop());
+        }
+        let (pairs, alone) = level.as_chunks::<2>();
+        rightmost.extend_from_slice(alone);
+        let inputs: Vec<_> = pairs
+            .iter()
+            .map(|[left, right]| (left.size + right.size, [left.hash, right.hash]))
+            .collect();
+        let parents = pairs.iter().zip(&inputs).zip(parent_hashes(&inputs));
+        level = parents
+            .map(|(([left, _], (size, _)), hash)| Node {
+                index: left.index.parent(),
+                hash,
+                size: *size,
+            })
+            .collect();
+        first /= 2;
+    }
+    old.extend(rightmost.into_iter().rev());
+    Growth { nodes, roots: old }
+}
+
+fn grow_one_by_one(roots: &[Node], leaves: impl Iterator<Item = (Hash, u64)>) -> Growth {
     let roots = roots.iter().copied().map(Arc::new).collect();
     let mut stream = MerkleTreeStream::new(Hashing, roots);
     let mut nodes = Vec::with_capacity(2 * leaves.size_hint().0);
@@ -93,5 +151,33 @@ impl merkle_tree_stream::Node for Node {
 
     fn hash(&self) -> &[u8] {
         self.hash.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Here and not in `tests/`, since from outside only one of the two can be reached at a time.
+    #[test]
+    fn level_by_level_gives_the_tree_that_the_package_gives() {
+        let leaf = |at: u64| (leaf_hash(&at.to_be_bytes()), at % 7);
+        for length in (0..70).chain([127, 128, 129, 1000]) {
+            let before: Vec<_> = (0..length).map(leaf).collect();
+            let roots = grow_one_by_one(&[], before.into_iter()).roots;
+            for count in (0..40).chain([63, 64, 65, 300]) {
+                let leaves: Vec<_> = (length..length + count).map(leaf).collect();
+                let expected = grow_one_by_one(&roots, leaves.iter().copied());
+                let mut found = grow_by_level(&roots, &leaves);
+                assert_eq!(found.roots, expected.roots, "{count} after {length}");
+                // Only the order differs.
+                let mut nodes = expected.nodes;
+                nodes.sort_by_key(|node| (node.index.depth(), node.index));
+                found
+                    .nodes
+                    .sort_by_key(|node| (node.index.depth(), node.index));
+                assert_eq!(found.nodes, nodes, "{count} after {length}");
+            }
+        }
     }
 }
