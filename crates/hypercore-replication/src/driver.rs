@@ -56,10 +56,12 @@ pub async fn replicate(
         authentication: None,
         output: VecDeque::new(),
         input: vec![0; READ_BYTES],
+        small_reads: 0,
         timer: None,
         runtime: &*runtime,
         closing: false,
     };
+    driver.replicator.hand_out_flushes();
     let result = poll_fn(|cx| driver.poll(cx)).await;
     driver.replicator.flush();
     result?;
@@ -71,8 +73,13 @@ pub async fn replicate(
     })
 }
 
-/// Bytes read from the stream at once.
+/// Bytes read from the stream at once, when little comes and when much does: several large blocks that
+/// arrive together are hashed side by side.
 const READ_BYTES: usize = 64 << 10;
+const MANY_READ_BYTES: usize = 512 << 10;
+
+/// Reads that would have found room in the small buffer, after which the large one is given up.
+const SMALL_READS: usize = 64;
 
 /// Bytes gathered for one write, and most pieces of it.
 const WRITE_BYTES: usize = 256 << 10;
@@ -95,6 +102,8 @@ struct Driver<'a, S> {
     authentication: Option<BoxFuture<'a, bool>>,
     output: VecDeque<Bytes>,
     input: Vec<u8>,
+    /// How many reads in a row were small.
+    small_reads: usize,
     timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
     runtime: &'a dyn Runtime,
     /// Whether our half of the stream is being closed.
@@ -103,7 +112,16 @@ struct Driver<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReplicationError>> {
+        // A connection that always has something to read would never get to its timer.
+        if self
+            .replicator
+            .poll_timeout()
+            .is_some_and(|at| at <= self.now())
+        {
+            self.replicator.handle_timeout(self.now())?;
+        }
         for _ in 0..ROUNDS {
+            self.start_flushes();
             let mut progress = self.poll_feeds(cx);
             progress |= self.poll_changes(cx)?;
             progress |= self.poll_finds(cx);
@@ -121,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
                 Poll::Ready(Ok(bytes)) => {
                     self.replicator
                         .handle_input(self.now(), &self.input[..bytes])?;
+                    self.fit_input(bytes);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
@@ -132,6 +151,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Has logs flushed elsewhere, since that waits for the disk.
+    fn start_flushes(&mut self) {
+        while let Some(feed) = self.replicator.poll_flush() {
+            // A log whose flush failed takes nothing more, which the next block or flush finds out.
+            let flush = move || drop(feed.flush_aside());
+            self.runtime.spawn_blocking(Box::new(flush));
+        }
+    }
+
+    /// Chooses how much to read next time, after a read of so many bytes.
+    fn fit_input(&mut self, bytes: usize) {
+        if bytes == self.input.len() {
+            self.input.resize(MANY_READ_BYTES, 0);
+        }
+        self.small_reads = match bytes < READ_BYTES {
+            true => self.small_reads + 1,
+            false => 0,
+        };
+        if self.small_reads >= SMALL_READS && self.input.len() > READ_BYTES {
+            self.input = vec![0; READ_BYTES];
+        }
     }
 
     /// Logs that were opened here.

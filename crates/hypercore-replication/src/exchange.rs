@@ -1,11 +1,20 @@
 //! Conversion between messages on the wire and proofs of the log.
 
 use bytes::Bytes;
-use hypercore::{Node, NodeIndex, Proof, Request};
+use hypercore::{Delivery, Node, NodeIndex, Proof, Request};
 use hypercore_protocol as wire;
 
-/// The proof in a message; `None` if it names a node that no log can have.
-pub(crate) fn proof(data: &wire::Data) -> Option<Proof> {
+/// What a message brings; `None` if it names a node that no log can have.
+pub(crate) fn delivery(data: wire::Data) -> Option<Delivery> {
+    let proof = proof(&data)?;
+    Some(Delivery {
+        index: data.index,
+        value: data.value,
+        proof,
+    })
+}
+
+fn proof(data: &wire::Data) -> Option<Proof> {
     let nodes = data.nodes.iter().map(|node| {
         Some(Node {
             index: NodeIndex::new(node.index)?,

@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use hypercore::{Answer, DataError, Feed, Received, RemoteTree, Request};
+use hypercore::{Answer, DataError, Delivery, Feed, Received, RemoteTree, Request};
 use hypercore_protocol as wire;
 use hypercore_protocol::{Message, Timestamp};
 
@@ -226,11 +226,37 @@ impl Peer {
         }
     }
 
-    pub(crate) fn handle_data(&mut self, at: Moment, data: wire::Data) -> Result<Outcome, Fault> {
-        let index = data.index;
-        let proof = exchange::proof(&data).ok_or(Fault::Theirs)?;
-        let bytes = data.value.as_ref().map(bytes::Bytes::len);
-        match self.log.handle_data(index, data.value, proof) {
+    /// Takes in several answers. What comes after one that is at fault is not looked at.
+    pub(crate) fn handle_data(
+        &mut self,
+        at: Moment,
+        answers: Vec<wire::Data>,
+    ) -> Vec<Result<Outcome, Fault>> {
+        let deliveries = answers.into_iter().map_while(exchange::delivery);
+        let deliveries: Vec<Delivery> = deliveries.collect();
+        let about = |delivery: &Delivery| {
+            let bytes = delivery.value.as_ref().map(bytes::Bytes::len);
+            (delivery.index, bytes)
+        };
+        let about: Vec<_> = deliveries.iter().map(about).collect();
+        let results = self
+            .log
+            .handle_deliveries(deliveries)
+            .into_iter()
+            .zip(about);
+        results
+            .map(|(result, (index, bytes))| self.outcome(at, index, bytes, result))
+            .collect()
+    }
+
+    fn outcome(
+        &mut self,
+        at: Moment,
+        index: u64,
+        bytes: Option<usize>,
+        result: Result<Received, DataError>,
+    ) -> Result<Outcome, Fault> {
+        match result {
             Ok(Received::Unsolicited { missing }) => {
                 let unwanted = Message::Unhave(wire::Unhave {
                     start: index,

@@ -41,6 +41,10 @@ pub struct Replicator {
     deadlines: BTreeSet<(Timestamp, Channel)>,
     /// When stored blocks are made durable.
     flush_at: Option<Timestamp>,
+    /// Whether somebody else flushes the logs, and those that are due.
+    flushes: Option<VecDeque<Feed>>,
+    /// Answers about one log that came one after the other and were not looked at yet.
+    burst: Option<(Channel, Vec<wire::Data>)>,
     now: Timestamp,
     faults: u32,
     connected: bool,
@@ -82,6 +86,17 @@ const PAGE_BLOCKS: u64 = 8192;
 /// How long an appended block may wait for the flush before which no peer hears of it.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Stored blocks are made durable at once when they are so many bytes. A log flushes by itself, and is
+/// waited for, when they are four times as many.
+const FLUSH_BYTES: u64 = 16 << 20;
+
+fn is_due(feed: &Feed) -> bool {
+    feed.unflushed_bytes() >= FLUSH_BYTES && !feed.is_flushing()
+}
+
+/// Most answers that are taken in together.
+const MAX_BURST: usize = 64;
+
 /// No block at or beyond this index is believed to exist.
 const MAX_BLOCKS: u64 = 1 << 40;
 
@@ -103,6 +118,8 @@ impl Replicator {
             touched: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             flush_at: None,
+            flushes: None,
+            burst: None,
             now,
             faults: 0,
             connected,
@@ -143,7 +160,7 @@ impl Replicator {
         }
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush_at = None;
-            self.flush();
+            self.flush_due();
         }
         self.advance()
     }
@@ -207,6 +224,17 @@ impl Replicator {
         }
     }
 
+    /// From now on logs are not flushed here but handed out by [`poll_flush`](Self::poll_flush), so that
+    /// the connection need not wait for the disk.
+    pub fn hand_out_flushes(&mut self) {
+        self.flushes.get_or_insert_default();
+    }
+
+    /// The next log to be [flushed](Feed::flush_aside) by the caller.
+    pub fn poll_flush(&mut self) -> Option<Feed> {
+        self.flushes.as_mut()?.pop_front()
+    }
+
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<ReplicatorEvent> {
         self.events.pop_front()
@@ -261,13 +289,39 @@ impl Replicator {
         }
     }
 
+    /// Flushes what has waited for long enough, or has others do it.
+    fn flush_due(&mut self) {
+        let Some(flushes) = &mut self.flushes else {
+            self.flush();
+            return;
+        };
+        let mut failed = Vec::new();
+        for (channel, peer) in &self.peers {
+            if peer.feed().is_poisoned() {
+                failed.push(*channel);
+            } else if peer.feed().is_dirty() {
+                flushes.push_back(peer.feed().clone());
+            }
+        }
+        for channel in failed {
+            self.fail(channel, Fault::Ours);
+        }
+    }
+
     /// Handles what arrived, then lets every peer that was touched decide what to send.
     fn advance(&mut self) -> Result<(), ReplicationError> {
         while self.faults < MAX_FAULTS
             && let Some(event) = self.connection.poll_event()
         {
-            self.handle_event(event);
+            match event {
+                Event::Message(channel, Message::Data(data)) => self.gather(channel, data),
+                event => {
+                    self.handle_burst();
+                    self.handle_event(event);
+                }
+            }
         }
+        self.handle_burst();
         self.pump_all();
         if self.faults >= MAX_FAULTS {
             return Err(self.end(ReplicationError::Faults {
@@ -292,6 +346,52 @@ impl Replicator {
             && let Some(channel) = self.touched.pop_first()
         {
             self.pump(channel);
+        }
+    }
+
+    /// Puts an answer to others about the same log that came before it.
+    fn gather(&mut self, channel: Channel, data: wire::Data) {
+        let fits =
+            |(other, answers): &(Channel, Vec<_>)| *other == channel && answers.len() < MAX_BURST;
+        if !self.burst.as_ref().is_some_and(fits) {
+            self.handle_burst();
+        }
+        let burst = self.burst.get_or_insert_with(|| (channel, Vec::new()));
+        burst.1.push(data);
+    }
+
+    /// Takes in the answers that were gathered.
+    fn handle_burst(&mut self) {
+        let Some((channel, answers)) = self.burst.take() else {
+            return;
+        };
+        let at = self.moment();
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return;
+        };
+        self.touched.insert(channel);
+        let count = answers.len();
+        let outcomes = peer.handle_data(at, answers);
+        let malformed = outcomes.len() < count;
+        for outcome in outcomes {
+            match outcome {
+                Ok(outcome) => {
+                    if let Some(reply) = outcome.reply {
+                        self.send(channel, reply);
+                    }
+                    self.faults += u32::from(outcome.refused);
+                    if self.faults >= MAX_FAULTS {
+                        return;
+                    }
+                }
+                Err(fault) => {
+                    self.fail(channel, fault);
+                    return;
+                }
+            }
+        }
+        if malformed {
+            self.fail(channel, Fault::Theirs);
         }
     }
 
@@ -372,15 +472,8 @@ impl Replicator {
             Message::Cancel(wire::Cancel { index, bytes, hash }) => {
                 self.queue.cancel(channel, index, bytes, hash);
             }
-            Message::Data(data) => {
-                let outcome = peer.handle_data(at, data)?;
-                if let Some(reply) = outcome.reply {
-                    self.send(channel, reply);
-                }
-                if outcome.refused {
-                    self.faults += 1;
-                }
-            }
+            // Gathered before it comes here.
+            Message::Data(_) => {}
             Message::Extension(Extension { name, payload }) => {
                 peer.log.handle_mail(&name, payload);
             }
@@ -405,6 +498,7 @@ impl Replicator {
             // Others hear of what was appended only once it is durable.
             let wait = match peer.feed().needs_flush() {
                 true => self.config.flush_interval.min(ANNOUNCE_INTERVAL),
+                false if is_due(peer.feed()) => Duration::ZERO,
                 false => self.config.flush_interval,
             };
             let at = self.now + wait;

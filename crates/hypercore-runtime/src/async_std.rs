@@ -44,6 +44,10 @@ impl Runtime for AsyncStd {
         async_std::task::spawn(task);
     }
 
+    fn spawn_blocking(&self, call: Box<dyn FnOnce() + Send>) {
+        async_std::task::spawn_blocking(call);
+    }
+
     fn connect_tcp(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>> {
         Box::pin(async move { wrap(async_std::net::TcpStream::connect(to).await?) })
     }

@@ -25,6 +25,12 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// Runs a future to its end in the background. A panic in it ends that task only.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
+    /// Runs a call that waits for the disk, or computes for long, in the background. Where the runtime
+    /// has threads for that, no task waits for it; the default is a task of its own.
+    fn spawn_blocking(&self, call: Box<dyn FnOnce() + Send>) {
+        self.spawn(Box::pin(async move { call() }));
+    }
+
     /// Connects to a peer. The stream sends without delay (Nagle's algorithm is off): the protocols
     /// above gather small messages themselves.
     ///

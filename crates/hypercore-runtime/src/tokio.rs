@@ -53,6 +53,10 @@ impl Runtime for Tokio {
         self.handle.spawn(task);
     }
 
+    fn spawn_blocking(&self, call: Box<dyn FnOnce() + Send>) {
+        self.handle.spawn_blocking(call);
+    }
+
     fn connect_tcp(&self, to: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>> {
         Box::pin(InRuntime {
             handle: self.handle.clone(),

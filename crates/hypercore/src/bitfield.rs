@@ -42,6 +42,33 @@ impl Bitfield {
         &self.dirty
     }
 
+    /// Takes the changed pages out, as they are now. They count as stored then.
+    pub(crate) fn take_changes(&mut self) -> Self {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut changes = Self::new();
+        for number in &dirty {
+            if let Some(page) = self.page(*number) {
+                changes.insert_page(*number, page.clone());
+            }
+        }
+        changes.dirty = dirty;
+        changes
+    }
+
+    /// Counts pages as changed.
+    pub(crate) fn mark_dirty(&mut self, pages: BTreeSet<usize>) {
+        self.dirty.extend(pages);
+    }
+
+    /// Forgets what is not here and in `other` as well.
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        for (number, page) in self.pages.iter_mut().enumerate() {
+            if let (Some(page), Some(other)) = (page, other.page(number)) {
+                page.intersect(other);
+            }
+        }
+    }
+
     pub(crate) fn mark_clean(&mut self) {
         self.dirty.clear();
     }

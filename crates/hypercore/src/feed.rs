@@ -20,6 +20,7 @@ mod order;
 mod peer;
 mod plan;
 mod read;
+mod receive;
 mod shared;
 mod supply;
 mod swarm;
@@ -32,9 +33,10 @@ pub use mailbox::{
     MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL,
     MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError,
 };
-pub use peer::{Answer, Changes, DataError, Peer, Received};
+pub use peer::{Answer, Changes, Peer};
 pub use plan::{Request, RequestLimits};
 pub use read::{Blocks, ReadRange};
+pub use receive::{DataError, Delivery, Received};
 pub use shared::AvailableHold;
 pub use supply::HintBudget;
 pub use swarm::{PeerId, Stats};
@@ -211,6 +213,31 @@ impl Feed {
     /// Makes everything appended or stored before survive a power cut.
     pub fn flush(&self) -> io::Result<()> {
         self.shared.flush()
+    }
+
+    /// As [`flush`](Self::flush), but the log can be used while the disk is waited for. For a thread
+    /// that may block. Covers what was there when it began. If such a flush is under way already it
+    /// returns at once; [`is_dirty`](Self::is_dirty) tells then that another is due.
+    pub fn flush_aside(&self) -> io::Result<()> {
+        self.shared.flush_aside()
+    }
+
+    /// Whether such a flush is under way.
+    pub fn is_flushing(&self) -> bool {
+        self.shared.is_flushing()
+    }
+
+    /// How many bytes of peers' blocks were stored since the last flush began.
+    pub fn unflushed_bytes(&self) -> u64 {
+        let core = self.shared.core();
+        core.as_ref().map_or(0, Hypercore::unflushed_bytes)
+    }
+
+    /// Whether an earlier write failed in a way that leaves open what is on disk, so that every change
+    /// is refused until the log is opened again.
+    pub fn is_poisoned(&self) -> bool {
+        let core = self.shared.core();
+        core.as_ref().is_some_and(Hypercore::is_poisoned)
     }
 
     /// Frees the space of the blocks of a range. They are no longer stored here, and peers are

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::store::Store;
 use crate::{AppendError, Durability, ForkProof, Node, OpenError, Options, Signer, rle};
 
 mod append;
+mod aside;
 mod audit;
 mod clear;
 mod flush;
@@ -26,6 +28,7 @@ mod seek;
 mod static_log;
 mod verify;
 
+pub use aside::FlushAside;
 pub use seek::Seek;
 pub use static_log::StaticLog;
 
@@ -56,6 +59,10 @@ pub struct Hypercore {
     content_dirty: bool,
     /// Bytes stored by `put` since the last flush.
     unflushed: u64,
+    /// The pages that a flush beside other uses of the log has taken out of the changed ones.
+    flushing: Option<BTreeSet<usize>>,
+    /// Which flush is the last that began.
+    generation: u64,
     /// Whether the log's key is the hash of its roots, and it has no signatures.
     is_static: bool,
     poisoned: bool,
@@ -108,6 +115,8 @@ impl Hypercore {
             dir_dirty: true,
             content_dirty: false,
             unflushed: 0,
+            flushing: None,
+            generation: 0,
             is_static: false,
             poisoned: false,
             stale_tail: false,

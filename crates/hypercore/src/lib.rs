@@ -36,13 +36,14 @@ mod tree;
 pub use audit::{Audit, Repair};
 pub use error::{AppendError, OpenError, ReadError};
 pub use feed::{
-    Answer, AvailableHold, BlockWriter, Blocks, Changes, Codec, CodecError, DataError, Download,
-    Events, Feed, FeedEvent, HintBudget, MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES,
-    MAX_MAILBOXES, MAX_WAITING_MAIL, MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError, Peer, PeerId,
-    ReadRange, Received, Request, RequestLimits, Stats, Typed, Utf8, ValueError, Values,
+    Answer, AvailableHold, BlockWriter, Blocks, Changes, Codec, CodecError, DataError, Delivery,
+    Download, Events, Feed, FeedEvent, HintBudget, MAX_MAIL_BYTES, MAX_MAILBOX_BYTES,
+    MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL, MAX_WAITING_MAIL_BYTES, Mailbox,
+    MailboxError, Peer, PeerId, ReadRange, Received, Request, RequestLimits, Stats, Typed, Utf8,
+    ValueError, Values,
 };
 pub use fork::{ForkProof, ForkProofError, SignedTree};
-pub use hypercore::{Hypercore, Seek, StaticLog};
+pub use hypercore::{FlushAside, Hypercore, Seek, StaticLog};
 pub use index::{NodeIndex, Roots, roots};
 pub use options::{Durability, Options};
 pub use proof::{Proof, Put, PutError};

@@ -60,6 +60,12 @@ impl Store {
         Ok(store)
     }
 
+    /// The files that [`sync_content`](Self::sync_content) syncs, in its order.
+    pub(crate) fn content_files(&self) -> Vec<Arc<dyn Storage>> {
+        let files = [self.nodes.file(), self.signatures.file()];
+        self.blocks.handle().into_iter().chain(files).collect()
+    }
+
     /// Makes the blocks, nodes and signatures written before durable. The bitfield comes after.
     pub(crate) fn sync_content(&self) -> io::Result<()> {
         self.blocks.sync()?;

@@ -100,6 +100,45 @@ fn truncates() -> Recording {
     recording
 }
 
+/// An author and copies whose log is used while it is flushed, in each step of that in another way.
+fn flushes_aside() -> [Recording; 3] {
+    let mut author = Recording::author();
+    author.append(3);
+    author.flush_aside(|author, _| author.append(1));
+    author.append(1);
+    author.flush_aside(|_, _| {});
+    for overtaken in 0..4 {
+        author.append(2);
+        author.flush_aside(|author, step| {
+            if step == overtaken {
+                author.flush();
+            }
+        });
+    }
+    let mut copy = Recording::copy(11);
+    copy.put(3);
+    copy.flush_aside(|copy, step| copy.put([10, 0, 7, 1, 8, 4][step]));
+    copy.author_appends(6);
+    copy.put(16);
+    copy.flush_aside(|copy, step| copy.put([5, 11, 2, 15, 12, 9][step]));
+    copy.put(6);
+    let mut cleared = Recording::copy(8);
+    for index in [0, 1, 2, 3, 6] {
+        cleared.put(index);
+    }
+    cleared.flush_aside(|cleared, step| match step {
+        0 => cleared.clear(1..3),
+        _ => cleared.put(2),
+    });
+    cleared.put(7);
+    cleared.flush_aside(|cleared, step| match step {
+        2 => cleared.clear(0..8),
+        3 => cleared.put(5),
+        _ => {}
+    });
+    [author, copy, cleared]
+}
+
 /// Nothing, twice created.
 fn creates() -> Recording {
     Recording::author_in(FaultyDir::new())
@@ -133,6 +172,11 @@ fn fault_s1_power_cut_after_each_call_of_clear() {
 }
 
 #[test]
+fn fault_s1_power_cut_after_each_call_of_a_flush_beside_other_uses() {
+    flushes_aside().iter().for_each(check_every_call);
+}
+
+#[test]
 fn fault_s1_power_cut_after_each_call_of_truncate() {
     check_every_call(&truncates());
 }
@@ -152,6 +196,7 @@ fn check_points(count: u64, keep: impl Fn(&mut Rng, usize) -> Keep) {
     println!("seed {SEED}");
     let mut rng = Rng::new(SEED);
     let [author, copy] = clears();
+    let [used, fetching, cleared] = flushes_aside();
     let recordings = [
         appends(),
         batches(),
@@ -160,6 +205,9 @@ fn check_points(count: u64, keep: impl Fn(&mut Rng, usize) -> Keep) {
         copy,
         truncates(),
         creates(),
+        used,
+        fetching,
+        cleared,
     ];
     let places: Vec<(usize, usize, usize)> = (0..)
         .zip(&recordings)

@@ -33,6 +33,14 @@ impl Page {
         page
     }
 
+    /// Clears every bit that is not set in `other`.
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        let own = self.blocks.iter_mut().chain(&mut self.nodes);
+        for (word, other) in own.zip(other.blocks.iter().chain(&other.nodes)) {
+            *word &= other;
+        }
+    }
+
     pub(crate) fn is_blank(&self) -> bool {
         self.blocks.iter().chain(&self.nodes).all(|word| *word == 0)
     }

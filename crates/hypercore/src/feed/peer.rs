@@ -10,7 +10,7 @@ use super::events::FeedEvent;
 use super::plan::{Request, RequestLimits};
 use super::supply::{HintBudget, Key};
 use super::swarm::{PeerId, REGION_BLOCKS};
-use crate::{Hypercore, Proof, PutError, ReadError, RemoteTree, Seek};
+use crate::{Hypercore, Proof, ReadError, RemoteTree, Seek};
 
 /// A remote that has the log open, as its replicator tells the [`Feed`] about it.
 ///
@@ -23,40 +23,8 @@ use crate::{Hypercore, Proof, PutError, ReadError, RemoteTree, Seek};
 /// hints until a proof was verified.
 #[derive(Debug)]
 pub struct Peer {
-    feed: Feed,
-    id: PeerId,
-}
-
-/// What became of data that a remote sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Received {
-    /// It was verified and stored.
-    Stored,
-    /// The block was here already. Nothing was hashed.
-    Duplicate,
-    /// It was verified, and the hook did not want it (`Options::before_store`). It is not asked of
-    /// this remote again.
-    Declined,
-    /// It was not asked for. Nothing was hashed.
-    Unsolicited {
-        /// Whether the block is missing here.
-        missing: bool,
-    },
-}
-
-/// Why data from a remote was not taken in.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DataError {
-    /// The remote's fault: the data does not prove what it claims.
-    #[error("the peer sent data that does not verify")]
-    Refused(#[source] PutError),
-    /// Not the remote's fault: nothing can be stored, or the log's author has split it in two.
-    #[error("the log takes no data")]
-    Unusable(#[source] PutError),
-    /// The log was closed meanwhile.
-    #[error("the log is closed")]
-    Closed,
+    pub(super) feed: Feed,
+    pub(super) id: PeerId,
 }
 
 /// What to send for a request.
@@ -241,89 +209,6 @@ impl Peer {
         if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
             supply.subscribed = true;
         }
-    }
-
-    /// Verifies and stores what the remote sent, if it was asked for.
-    ///
-    /// `value` is `None` for a proof without the block. Afterwards nobody waits for the block or
-    /// another peer may be asked for it.
-    pub fn handle_data(
-        &self,
-        index: u64,
-        value: Option<Bytes>,
-        proof: Proof,
-    ) -> Result<Received, DataError> {
-        let key = if value.is_some() {
-            Key::Block(index)
-        } else {
-            Key::Hash(index)
-        };
-        let shared = &self.feed.shared;
-        let mut woken = Vec::new();
-        let result = {
-            let mut core = shared.core_mut();
-            let Some(core) = core.as_mut() else {
-                return Err(DataError::Closed);
-            };
-            if shared.swarm().take_inflight(self.id, key).is_none() {
-                return Ok(Received::Unsolicited {
-                    missing: !core.has(index),
-                });
-            }
-            let length = core.length();
-            let known_fork = core.fork().is_some();
-            let result = match &value {
-                Some(_) if core.has(index) => Ok(Received::Duplicate),
-                value => core
-                    .put(index, value.as_deref(), proof)
-                    .map(|_| Received::Stored),
-            };
-            shared.set_dirty();
-            let mut swarm = shared.swarm();
-            match (&result, value) {
-                (Ok(Received::Stored), Some(value)) => {
-                    swarm.stored(core, index, value.len(), &mut woken);
-                }
-                (Ok(_), _) => swarm.unreserve(self.id, key),
-                (Err(error), _) => {
-                    swarm.give_up(self.id, key, length);
-                    if error.is_senders_fault() {
-                        let peer = self.id;
-                        swarm
-                            .subscribers
-                            .send(|| FeedEvent::Refused { peer, index }, &mut woken);
-                    }
-                }
-            }
-            // A copy that has stored much has flushed.
-            swarm.announce_durable(core);
-            if core.length() > length {
-                let length = core.length();
-                swarm
-                    .subscribers
-                    .send(|| FeedEvent::Appended { length }, &mut woken);
-                swarm.ring_all();
-            }
-            if core.is_writable() && core.length() > length {
-                let newest = core.length();
-                swarm
-                    .subscribers
-                    .send(|| FeedEvent::Overtaken { length, newest }, &mut woken);
-            }
-            if let (false, Some(proof)) = (known_fork, core.fork()) {
-                let event = || FeedEvent::Forked(Box::new(proof.clone()));
-                swarm.subscribers.send(event, &mut woken);
-            }
-            result
-        };
-        shared.wake(woken);
-        if let Err(PutError::Declined { .. }) = result {
-            return Ok(Received::Declined);
-        }
-        result.map_err(|error| match error {
-            error if error.is_senders_fault() => DataError::Refused(error),
-            error => DataError::Unusable(error),
-        })
     }
 
     /// The remote has not answered for so long that others may be asked for the same blocks. It

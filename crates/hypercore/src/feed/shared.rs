@@ -1,7 +1,8 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    TryLockError, Weak,
 };
 use std::task::Waker;
 
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     dirty: AtomicBool,
     /// The log that is flushed before this one.
     pub(super) first: OnceLock<Weak<Self>>,
+    /// Held by a flush beside other uses of the log.
+    flushing: Mutex<()>,
 }
 
 impl Shared {
@@ -46,6 +49,7 @@ impl Shared {
             swarm: Mutex::default(),
             changed: Event::new(),
             first: OnceLock::new(),
+            flushing: Mutex::default(),
         }
     }
 
@@ -84,7 +88,8 @@ impl Shared {
     }
 
     pub(super) fn flush(&self) -> io::Result<()> {
-        if !self.dirty.swap(false, Ordering::AcqRel) {
+        // One that runs beside other uses has not ended: this one does what is left of it.
+        if !self.dirty.swap(false, Ordering::AcqRel) && !self.is_flushing() {
             return Ok(());
         }
         let mut core = self.core_mut();
@@ -103,6 +108,50 @@ impl Shared {
         match self.first.get().and_then(Weak::upgrade) {
             Some(first) => first.flush(),
             None => Ok(()),
+        }
+    }
+
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self.flushing.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    pub(super) fn flush_aside(&self) -> io::Result<()> {
+        let _flushing = match self.flushing.try_lock() {
+            Ok(flushing) => flushing,
+            // What came since that one began stays unflushed for now.
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Poisoned(flushing)) => flushing.into_inner(),
+        };
+        if !self.dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let begun = match self.core_mut().as_mut() {
+            Some(core) => core.begin_flush(),
+            None => return Ok(()),
+        };
+        let Some(mut flush) = begun.inspect_err(|_| self.set_dirty())? else {
+            self.set_dirty();
+            return self.flush();
+        };
+        // All of it that is not newer than what was begun with.
+        let mut synced = self.flush_first();
+        loop {
+            synced = synced.and_then(|()| flush.sync());
+            let mut core = self.core_mut();
+            let Some(core) = core.as_mut() else {
+                return Ok(()); // closed, and flushed by that
+            };
+            let result = core.continue_flush(&mut flush, synced);
+            let ended = result.inspect_err(|_| self.set_dirty())?;
+            synced = Ok(());
+            if ended {
+                let mut swarm = self.swarm();
+                swarm.announce_durable(core);
+                if self.is_dirty() {
+                    swarm.ring_all();
+                }
+                return Ok(());
+            }
         }
     }
 

@@ -35,20 +35,25 @@ impl Hypercore {
 
     /// Whether something was written that the next flush would make durable.
     pub(crate) fn is_unflushed(&self) -> bool {
-        self.content_dirty || !self.bits.dirty().is_empty() && !self.bits_are_evidence()
+        self.content_dirty
+            || self.flushing.is_some()
+            || !self.bits.dirty().is_empty() && !self.bits_are_evidence()
     }
 
     /// Whether the bits on disk are what tells that signed blocks were lost. Written anew, for the
     /// shorter log, they would let the next opening sign other blocks in their place.
-    fn bits_are_evidence(&self) -> bool {
+    pub(super) fn bits_are_evidence(&self) -> bool {
         self.lost.is_some_and(|signed| signed > self.length)
     }
 
     /// Makes blocks, nodes and signatures durable, and the files that they are in.
     pub(super) fn sync_content(&mut self) -> io::Result<()> {
         let sync = self.options.durability != Durability::Never;
-        if self.content_dirty && sync {
-            self.store.sync_content()?;
+        if self.content_dirty {
+            self.store.nodes.write_out()?;
+            if sync {
+                self.store.sync_content()?;
+            }
         }
         self.content_dirty = false;
         // The file `data` comes with the first block, which may be long after the others.
@@ -61,6 +66,7 @@ impl Hypercore {
     }
 
     fn write_out(&mut self) -> io::Result<()> {
+        self.overtake();
         self.sync_content()?;
         let sync = self.options.durability != Durability::Never;
         if !self.bits.dirty().is_empty() && !self.bits_are_evidence() {

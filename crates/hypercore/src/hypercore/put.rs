@@ -1,4 +1,4 @@
-use hypercore_crypto::Signature;
+use hypercore_crypto::{Hash, Signature, leaf_hash};
 
 use crate::hypercore::Hypercore;
 use crate::options::MAX_STORED_BLOCK_BYTES;
@@ -16,6 +16,13 @@ impl Hypercore {
     /// The sizes of a leaf and its sibling are vouched for only in sum when no block came with
     /// them. They are corrected when either block arrives.
     pub fn put(&mut self, index: u64, value: Option<&[u8]>, proof: Proof) -> Result<Put, PutError> {
+        self.check_put(index, value)?;
+        let value = value.map(|block| (block, leaf_hash(block)));
+        self.put_hashed(index, value, proof)
+    }
+
+    /// What can be said before anything is hashed.
+    pub(crate) fn check_put(&self, index: u64, value: Option<&[u8]>) -> Result<(), PutError> {
         self.check_state()?;
         let limit = self.options.max_length;
         if index >= limit {
@@ -33,10 +40,22 @@ impl Hypercore {
                 limit: MAX_STORED_BLOCK_BYTES,
             });
         }
+        Ok(())
+    }
+
+    /// As [`put`](Self::put), for a block that was hashed already and passed
+    /// [`check_put`](Self::check_put).
+    pub(crate) fn put_hashed(
+        &mut self,
+        index: u64,
+        value: Option<(&[u8], Hash)>,
+        proof: Proof,
+    ) -> Result<Put, PutError> {
         let verified = match self.verify(index, value, proof) {
             Err(error) => return Err(self.note(error)),
             Ok(verified) => verified,
         };
+        let value = value.map(|(block, _)| block);
         if let (Some(hook), Some(block)) = (&self.options.before_store, value)
             && !self.has(index)
             && !hook.0(index, block)
@@ -79,12 +98,12 @@ impl Hypercore {
         &mut self,
         index: u64,
         value: Option<&[u8]>,
-        mut verified: Verified,
+        verified: Verified,
     ) -> Result<Put, PutError> {
         let leaf = NodeIndex::leaf(index);
         let block = value.filter(|_| !self.has(index));
         self.content_dirty = true;
-        self.store.nodes.write(&mut verified.nodes)?;
+        self.store.nodes.defer(&verified.nodes)?;
         if let Some(block) = block {
             let offset = self.store.nodes.reader().offset(index)?;
             let offset = offset.ok_or(PutError::Damaged { node: leaf })?;

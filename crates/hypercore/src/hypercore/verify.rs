@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use hypercore_crypto::{Signature, leaf_hash, parent_hash};
+use hypercore_crypto::{Hash, Signature, parent_hash};
 
 use crate::hypercore::put::{Upgrade, Verified};
 use crate::hypercore::{Hypercore, hash_roots};
@@ -12,7 +12,7 @@ impl Hypercore {
     pub(super) fn verify(
         &self,
         index: u64,
-        value: Option<&[u8]>,
+        value: Option<(&[u8], Hash)>,
         proof: Proof,
     ) -> Result<Verified, PutError> {
         if proof.nodes.len() > MAX_PROOF_NODES {
@@ -24,9 +24,9 @@ impl Hypercore {
         }
         let mut rest = VecDeque::from(proof.nodes);
         let leaf = match value {
-            Some(block) => Node {
+            Some((block, hash)) => Node {
                 index: NodeIndex::leaf(index),
-                hash: leaf_hash(block),
+                hash,
                 size: block.len() as u64,
             },
             None => rest

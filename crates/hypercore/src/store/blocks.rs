@@ -56,6 +56,11 @@ impl BlockFile {
         }
     }
 
+    /// The file, if there is one.
+    pub(crate) fn handle(&self) -> Option<Arc<dyn Storage>> {
+        self.file.clone()
+    }
+
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.sync())
     }

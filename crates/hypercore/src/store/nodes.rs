@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +14,10 @@ use crate::{Node, NodeIndex, OpenError};
 ///
 /// Nodes near the leaves are read and cached in runs of 64, which hold all the nodes below depth 5
 /// of 32 blocks; higher ones singly. So the second read near a place costs no system call.
+///
+/// Nodes that come with blocks of peers may be [kept back](Self::defer) until the next sync, as the
+/// bits that say that they are here are: then neighbours that came at different times are written
+/// together.
 #[derive(Debug)]
 pub(crate) struct NodeFile {
     file: Arc<dyn Storage>,
@@ -25,6 +30,8 @@ pub(crate) struct NodeFile {
 #[derive(Debug)]
 struct Cache {
     runs: LruCache<u64, Box<Run>>,
+    /// Runs with nodes that are not in the file yet.
+    unwritten: BTreeMap<u64, Box<Run>>,
     upper: LruCache<u64, Option<Node>>,
     max_runs: usize,
     max_upper: usize,
@@ -36,6 +43,8 @@ struct Run {
     /// Byte offset of the run's first block, once somebody needed it. The nodes that it sums up are
     /// all of depth 5 and more, whose sizes never change.
     offset: Option<u64>,
+    /// Which of the nodes are not in the file yet, the first in the lowest bit.
+    unwritten: u64,
 }
 
 impl NodeFile {
@@ -44,9 +53,10 @@ impl NodeFile {
         let bytes = file.len()?;
         let cache = Cache {
             runs: LruCache::unbounded(),
+            unwritten: BTreeMap::new(),
             upper: LruCache::unbounded(),
-            max_runs: (cached_nodes / (4 << UPPER)).max(2),
-            max_upper: (cached_nodes / 2).max(64),
+            max_runs: (cached_nodes / (2 << UPPER)).max(2),
+            max_upper: (cached_nodes / (1 << UPPER)).max(64),
         };
         Ok(Self {
             file,
@@ -83,34 +93,137 @@ impl NodeFile {
             bytes.clear();
             bytes.extend(run.iter().flat_map(encode));
             let offset = place(run[0].index);
-            // An error may leave anything behind there: forget what was cached before trying.
-            self.forget(run);
-            self.file.write(offset, &bytes)?;
+            let written = self.file.write(offset, &bytes);
+            let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = written {
+                cache.doubt(run);
+                return Err(error);
+            }
             self.bytes = self.bytes.max(offset + bytes.len() as u64);
+            run.iter().for_each(|node| cache.update(node));
         }
         Ok(())
     }
 
-    fn forget(&mut self, nodes: &[Node]) {
+    /// Keeps nodes in memory until [`write_out`](Self::write_out), which comes before the next sync, or
+    /// earlier if there are many.
+    pub(crate) fn defer(&mut self, nodes: &[Node]) -> io::Result<()> {
         let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !cache.runs.is_empty() {
-            let mut last = None;
-            for node in nodes {
-                let run = node.index.get() / RUN_NODES;
-                if last.replace(run) != Some(run) {
-                    cache.runs.pop(&run);
+        if cache.unwritten.len() >= MAX_UNWRITTEN_RUNS {
+            self.write_out()?;
+        }
+        // Everything is read before anything is changed.
+        let mut reader = self.reader();
+        for node in nodes {
+            reader.run(node.index.get() / RUN_NODES)?;
+        }
+        drop(reader);
+        let mut reader = self.reader();
+        for node in nodes {
+            let (number, place) = split(node.index);
+            reader.run(number)?;
+            let cache = &mut *reader.cache;
+            if let Some(run) = cache.runs.pop(&number) {
+                cache.unwritten.insert(number, run);
+            }
+            cache.update(node);
+            if let Some(run) = cache.unwritten.get_mut(&number) {
+                run.unwritten |= 1 << place;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was kept back, neighbours together. After an error all of it is still kept.
+    pub(crate) fn write_out(&mut self) -> io::Result<()> {
+        let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        let mut start = 0;
+        for (number, run) in &cache.unwritten {
+            let mut rest = run.unwritten;
+            while rest != 0 {
+                let first = rest.trailing_zeros();
+                let count = (rest >> first).trailing_ones();
+                rest &= !(u64::MAX >> (u64::BITS - count) << first);
+                let at = ENTRIES + (number * RUN_NODES + u64::from(first)) * ENTRY_BYTES as u64;
+                let ends = at != start + bytes.len() as u64 || bytes.len() >= WRITE_BYTES;
+                if ends && !bytes.is_empty() {
+                    self.file.write(start, &bytes)?;
+                    self.bytes = self.bytes.max(start + bytes.len() as u64);
+                    bytes.clear();
                 }
+                if bytes.is_empty() {
+                    start = at;
+                }
+                let from = first as usize * ENTRY_BYTES;
+                bytes.extend_from_slice(&run.bytes[from..from + count as usize * ENTRY_BYTES]);
             }
         }
-        if !cache.upper.is_empty() {
-            for node in nodes.iter().filter(|node| node.index.depth() >= UPPER) {
-                cache.upper.pop(&node.index.get());
-            }
+        if !bytes.is_empty() {
+            self.file.write(start, &bytes)?;
+            self.bytes = self.bytes.max(start + bytes.len() as u64);
         }
+        for (number, mut run) in std::mem::take(&mut cache.unwritten) {
+            run.unwritten = 0;
+            cache.keep(number, run);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn file(&self) -> Arc<dyn Storage> {
+        self.file.clone()
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
+    }
+}
+
+impl Cache {
+    fn run_mut(&mut self, number: u64) -> Option<&mut Box<Run>> {
+        match self.unwritten.get_mut(&number) {
+            Some(run) => Some(run),
+            None => self.runs.peek_mut(&number),
+        }
+    }
+
+    /// Keeps a run that is as in the file.
+    fn keep(&mut self, number: u64, run: Box<Run>) {
+        if self.runs.len() >= self.max_runs {
+            self.runs.pop_lru();
+        }
+        self.runs.put(number, run);
+    }
+
+    fn keep_upper(&mut self, index: NodeIndex, node: Option<Node>) {
+        self.upper.put(index.get(), node);
+        if self.upper.len() > self.max_upper {
+            self.upper.pop_lru();
+        }
+    }
+
+    /// Takes in what a node is now.
+    fn update(&mut self, node: &Node) {
+        let (number, place) = split(node.index);
+        if let Some(run) = self.run_mut(number) {
+            run.bytes[place * ENTRY_BYTES..][..ENTRY_BYTES].copy_from_slice(&encode(node));
+        }
+        if node.index.depth() >= UPPER {
+            self.keep_upper(node.index, Some(*node));
+        }
+    }
+
+    /// Nothing is known of what the file has of these nodes, of which a write failed.
+    fn doubt(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            let (number, place) = split(node.index);
+            self.runs.pop(&number);
+            self.upper.pop(&node.index.get());
+            // What was there before comes back with the next writing.
+            if let Some(run) = self.unwritten.get_mut(&number) {
+                run.unwritten |= 1 << place;
+            }
+        }
     }
 }
 
@@ -125,22 +238,22 @@ pub(crate) struct NodeReader<'a> {
 impl NodeReader<'_> {
     /// The stored node, or `None` where none was written.
     pub(crate) fn get(&mut self, index: NodeIndex) -> io::Result<Option<Node>> {
+        let (number, at) = split(index);
         if index.depth() < UPPER {
-            let place = usize::try_from(index.get() % RUN_NODES).expect("a run has few nodes");
-            let at = place * ENTRY_BYTES;
-            let run = self.run(index.get() / RUN_NODES)?;
-            return Ok(decode(index, &run.bytes[at..at + ENTRY_BYTES]));
+            return Ok(self.run(number)?.node(index, at));
         }
         if let Some(node) = self.cache.upper.get(&index.get()) {
             return Ok(*node);
         }
-        let mut bytes = [0; ENTRY_BYTES];
-        self.fill(place(index), &mut bytes)?;
-        let node = decode(index, &bytes);
-        self.cache.upper.put(index.get(), node);
-        if self.cache.upper.len() > self.cache.max_upper {
-            self.cache.upper.pop_lru();
-        }
+        let node = match self.cache.unwritten.get(&number) {
+            Some(run) => run.node(index, at),
+            None => {
+                let mut bytes = [0; ENTRY_BYTES];
+                self.fill(place(index), &mut bytes)?;
+                decode(index, &bytes)
+            }
+        };
+        self.cache.keep_upper(index, node);
         Ok(node)
     }
 
@@ -175,22 +288,22 @@ impl NodeReader<'_> {
     }
 
     fn run(&mut self, number: u64) -> io::Result<&mut Run> {
-        if !self.cache.runs.contains(&number) {
+        let held = self.cache.unwritten.contains_key(&number);
+        if !held && !self.cache.runs.contains(&number) {
             let mut run = Box::new(Run {
                 bytes: [0; RUN_BYTES],
                 offset: None,
+                unwritten: 0,
             });
             self.fill(ENTRIES + number * RUN_BYTES as u64, &mut run.bytes)?;
-            if self.cache.runs.len() >= self.cache.max_runs {
-                self.cache.runs.pop_lru();
-            }
-            self.cache.runs.put(number, run);
+            self.cache.keep(number, run);
         }
-        Ok(self
-            .cache
-            .runs
-            .get_mut(&number)
-            .expect("the run is cached by now"))
+        let cache = &mut *self.cache;
+        let run = match held {
+            true => cache.unwritten.get_mut(&number),
+            false => cache.runs.get_mut(&number),
+        };
+        Ok(run.expect("the run is cached by now"))
     }
 
     /// Reads what the file has of a range; the rest stays zero.
@@ -199,6 +312,19 @@ impl NodeReader<'_> {
         let present = usize::try_from(present).expect("no more than the buffer");
         self.file.read(offset, &mut out[..present])
     }
+}
+
+impl Run {
+    fn node(&self, index: NodeIndex, at: usize) -> Option<Node> {
+        let at = at * ENTRY_BYTES;
+        decode(index, &self.bytes[at..at + ENTRY_BYTES])
+    }
+}
+
+/// The run that a node is in, and its place there.
+fn split(index: NodeIndex) -> (u64, usize) {
+    let place = usize::try_from(index.get() % RUN_NODES).expect("a run has few nodes");
+    (index.get() / RUN_NODES, place)
 }
 
 fn place(index: NodeIndex) -> u64 {
@@ -231,3 +357,7 @@ const UPPER: u32 = 5;
 const RUN_BLOCKS: u64 = 1 << UPPER;
 const RUN_NODES: u64 = 2 * RUN_BLOCKS;
 const RUN_BYTES: usize = (2 << UPPER) * ENTRY_BYTES;
+/// Runs that may have nodes kept back: 5 MiB.
+const MAX_UNWRITTEN_RUNS: usize = 2048;
+/// About how much is gathered for one write.
+const WRITE_BYTES: usize = 256 << 10;

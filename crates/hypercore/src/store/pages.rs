@@ -149,6 +149,16 @@ impl PageFile {
         Ok(())
     }
 
+    /// The file, to be synced by somebody else: see [`header_synced`](Self::header_synced).
+    pub(crate) fn file(&self) -> Arc<dyn Storage> {
+        self.file.clone()
+    }
+
+    /// The file was synced.
+    pub(crate) fn header_synced(&mut self) {
+        self.header_dirty = false;
+    }
+
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.file.sync()?;
         self.header_dirty = false;

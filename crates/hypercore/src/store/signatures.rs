@@ -66,6 +66,10 @@ impl SignatureFile {
         self.file.sync()
     }
 
+    pub(crate) fn file(&self) -> Arc<dyn Storage> {
+        self.file.clone()
+    }
+
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }

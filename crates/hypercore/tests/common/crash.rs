@@ -137,6 +137,26 @@ impl Recording {
         self.note(began, What::Flushed);
     }
 
+    /// Flushes beside other uses of the log: what `meanwhile` does comes before each of its three syncs
+    /// and after it, of which it is told the number.
+    pub fn flush_aside(&mut self, mut meanwhile: impl FnMut(&mut Self, usize)) {
+        let began = self.dir.log_len();
+        let place = self.history.len();
+        let mut flush = self.log.begin_flush().unwrap().unwrap();
+        for step in 0.. {
+            meanwhile(self, 2 * step);
+            let synced = flush.sync();
+            meanwhile(self, 2 * step + 1);
+            if self.log.continue_flush(&mut flush, synced).unwrap() {
+                break;
+            }
+        }
+        // Only what was there when it began is durable.
+        let what = What::Flushed;
+        let ended = self.dir.log_len();
+        self.history.insert(place, Done { began, ended, what });
+    }
+
     fn note(&mut self, began: usize, what: What) {
         let ended = self.dir.log_len();
         self.history.push(Done { began, ended, what });
