@@ -88,6 +88,7 @@ pub struct Peers {
     own: BTreeSet<SocketAddrV4>,
     public: Option<Ipv4Addr>,
     banned: BTreeSet<SocketAddrV4>,
+    banned_hosts: BTreeSet<IpAddr>,
     incoming: BTreeMap<IpAddr, usize>,
     quota: BTreeMap<Topic, Bucket>,
     dials: Bucket,
@@ -129,6 +130,7 @@ impl Peers {
             own: BTreeSet::new(),
             public: None,
             banned: BTreeSet::new(),
+            banned_hosts: BTreeSet::new(),
             incoming: BTreeMap::new(),
             quota: BTreeMap::new(),
             dials: Bucket::full(DIAL_BURST, DIAL_INTERVAL, now),
@@ -342,19 +344,26 @@ impl Peers {
         if self.banned.len() < MAX_BANS {
             self.banned.insert(address);
         }
+        self.ban_host(IpAddr::V4(*address.ip()));
         self.peers.remove(&address);
+    }
+
+    /// Lets nobody in from a host again, unless that is this machine. Beyond [`MAX_BANS`] nothing
+    /// happens. Connections that exist stay.
+    pub fn ban_host(&mut self, host: IpAddr) {
+        if self.banned_hosts.len() < MAX_BANS {
+            self.banned_hosts.insert(host);
+        }
     }
 
     /// Whether somebody who dialled us is let in. Whoever is counts until
     /// [`left`](Self::left).
     pub fn accept(&mut self, from: IpAddr) -> bool {
         let its = self.incoming.get(&from).copied().unwrap_or(0);
-        let banned =
-            |address: &SocketAddrV4| IpAddr::V4(*address.ip()) == from && !from.is_loopback();
         if self.is_full()
             || self.incoming() >= self.config.max_incoming
             || (!from.is_loopback() && its >= self.config.max_incoming_per_ip)
-            || self.banned.iter().any(banned)
+            || (!from.is_loopback() && self.banned_hosts.contains(&from))
         {
             return false;
         }

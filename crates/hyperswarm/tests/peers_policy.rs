@@ -252,6 +252,27 @@ fn the_banned_are_neither_dialled_nor_let_in() {
 }
 
 #[test]
+fn a_host_that_was_banned_is_not_let_in_over_either_family() {
+    let mut peers = peers(PeersConfig::default());
+    let six = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+    peers.ban_host(six(1));
+    peers.ban_host(ip([203, 0, 113, 1]));
+    peers.ban_host(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]));
+    assert!(!peers.accept(six(1)));
+    assert!(!peers.accept(ip([203, 0, 113, 1])));
+    assert!(peers.accept(six(2)));
+    assert!(peers.accept(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])));
+    // What is found there may still be dialled: it is another program, perhaps.
+    assert!(peers.found(at(0), TOPIC, public(1), told_by(1)));
+    // Beyond the limit hosts are not remembered.
+    for host in 0..u16::try_from(MAX_BANS).expect("a few thousand") {
+        peers.ban_host(six(0x1000 + host));
+    }
+    assert!(!peers.accept(six(0x1001)));
+    assert!(peers.accept(six(0x0fff + u16::try_from(MAX_BANS).expect("as above"))));
+}
+
+#[test]
 fn a_duplicate_rests_until_the_better_connection_ends() {
     let mut peers = peers(PeersConfig::default());
     found_well(&mut peers, public(1));

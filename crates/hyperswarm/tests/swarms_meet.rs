@@ -281,6 +281,28 @@ fn a_dial_in_vain_is_told_and_the_banned_are_left_alone() {
 }
 
 #[test]
+fn a_peer_that_was_banned_is_not_dialled_again() {
+    on_tokio(|runtime| async move {
+        let bootstrap = persistent(&runtime, &[]);
+        let at = [bootstrap.local_addr()];
+        let server = swarm(&runtime, &at).await;
+        server.join(TOPIC, ANNOUNCE);
+        server.flush().await;
+        let client = swarm(&runtime, &at).await;
+        client.join(TOPIC, LOOKUP);
+        let (dialled, _accepted) = meet(&client, &server).await;
+        let handle = dialled.handle();
+        handle.ban();
+        handle.superseded().await;
+        drop(dialled);
+        client.refresh();
+        client.flush().await;
+        assert_eq!(client.status().peers, 0);
+        assert_eq!(client.status().connections, 0);
+    });
+}
+
+#[test]
 fn others_tell_how_they_see_us() {
     on_tokio(|runtime| async move {
         let first = persistent(&runtime, &[]);

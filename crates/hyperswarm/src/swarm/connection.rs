@@ -47,7 +47,7 @@ pub struct ConnectionInfo {
 pub struct Handle {
     id: u64,
     inner: Weak<Inner>,
-    /// Closes when another connection took this one's place.
+    /// Closes when the connection is to be dropped.
     superseded: Receiver<()>,
 }
 
@@ -150,7 +150,27 @@ impl Handle {
         rest
     }
 
-    /// Waits until another connection to the same peer has taken this one's place. Cancel-safe.
+    /// Never dials whoever is at the other end again, if we did; lets nobody in from there again, if
+    /// they did, unless they are on this machine. The connection is to be dropped:
+    /// [`superseded`](Self::superseded) says so to whoever holds it.
+    pub fn ban(&self) {
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        let mut state = inner.state();
+        let Some(live) = state.live.get_mut(&self.id) else {
+            return;
+        };
+        live.superseded = None;
+        let (peer, remote) = (live.peer, live.remote.ip());
+        match peer {
+            Some(peer) => state.peers.ban(peer),
+            None => state.peers.ban_host(remote),
+        }
+    }
+
+    /// Waits until this connection is to be dropped: another one to the same peer has taken its place,
+    /// or the peer was [banned](Self::ban). Cancel-safe.
     pub async fn superseded(&self) {
         // Nothing is ever sent: it closes.
         let _ = self.superseded.recv().await;
