@@ -67,7 +67,7 @@ fn by_size(most: usize) {
         ],
     );
     let mut points = Vec::new();
-    for nodes in [100, 300, 1000, 3000, 10_000] {
+    for nodes in [100, 300, 600, 1000, 3000, 10_000] {
         if nodes > most {
             break;
         }
@@ -116,6 +116,25 @@ fn by_size(most: usize) {
             1000.0 * fitted(|it| mean(&it.whole)),
         );
     }
+    over_equal_links(most.min(1000));
+}
+
+/// From the beginning of an announcement until somebody else, who asks as soon as it is made, has found
+/// it, where every datagram takes as long.
+fn over_equal_links(nodes: usize) {
+    let one_way = Duration::from_millis(50);
+    let mut world = World::of(nodes, 1000, Link::fixed(one_way));
+    let lookups = world.measure_lookups(100);
+    let times = lookups.announce.iter().zip(&lookups.first);
+    let times: Vec<f64> = times.map(|(announce, first)| announce + first).collect();
+    println!(
+        "With {nodes} nodes and 50 ms each way for every datagram, {} were found, {} after their \
+         announcement was begun: it takes {}, and the first answer that has the peer {}.\n",
+        share(&lookups),
+        milliseconds(&times),
+        milliseconds(&lookups.announce),
+        milliseconds(&lookups.first),
+    );
 }
 
 /// Packets and bytes that a node sends in a minute when nobody wants anything.
