@@ -23,8 +23,8 @@ pub(super) const ROWS: &[Row] = &[
         "S1",
         "power cut after each storage call: opens at a length that was synced or later, and goes on",
     ),
-    ours("S2", "torn write, any prefix or set of sectors: as S1"),
-    ours(
+    both("S2", "torn write, any prefix or set of sectors: as S1"),
+    both(
         "S3",
         "unsynced writes reordered across files: no bit is trusted without its node and hash",
     ),

@@ -78,6 +78,13 @@ module.exports = {
     return call(cb => at(args).audit(cb))
   },
 
+  // Whether the signature of the whole log is one that Node believes.
+  async 'log.verify' (args) {
+    const core = at(args)
+    const { index, signature } = await call(cb => core.signature(core.length - 1, cb))
+    return { index, verified: await call(cb => core.verify(index, signature, cb)) }
+  },
+
   // Hash over all blocks, each of which has to be here.
   async 'log.digest' (args) {
     const core = at(args)

@@ -20,6 +20,7 @@ mod log_storage;
 mod mailboxes;
 #[cfg(target_os = "linux")]
 mod nats;
+mod power_cuts;
 mod seed;
 mod share_to_node;
 mod sparse;
