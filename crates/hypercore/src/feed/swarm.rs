@@ -65,9 +65,12 @@ impl Swarm {
     }
 
     pub(super) fn leave(&mut self, id: PeerId) {
-        if let Some(supply) = self.peers.remove(&id) {
-            for key in supply.inflight.keys() {
-                self.unreserve(id, *key);
+        if self.peers.remove(&id).is_some() {
+            // Also what was being stored when a callback panicked.
+            let asked = self.reserved.iter().filter(|(_, peer)| **peer == id);
+            let asked: Vec<u64> = asked.map(|(block, _)| *block).collect();
+            for block in asked {
+                self.unreserve(id, Key::Block(block));
             }
             self.revisit_all();
             self.ring_all();
