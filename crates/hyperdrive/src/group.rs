@@ -190,6 +190,14 @@ impl Group {
     }
 }
 
+impl Drive {
+    /// The drives that were reached from this one through mounts and are open, and this one, in no
+    /// order: those that peers may have to be found for.
+    pub fn reached(&self) -> Vec<Drive> {
+        self.group.opened()
+    }
+}
+
 /// How many mounted drives stay open when nobody uses them.
 const OPEN_DRIVES: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
 
