@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::node::Inner;
 use crate::running::Running;
-use crate::{Node, Root, Status};
+use crate::{Done, ErrorKind, Node, Root, Status, Task};
 
 /// Where a process is asked, and what proves that one may.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,6 +44,8 @@ impl std::fmt::Debug for Secret {
 pub(crate) enum Request {
     /// How is it doing?
     Status,
+    /// Something that only the holder can do.
+    Perform(Task),
 }
 
 /// What is answered.
@@ -51,6 +53,8 @@ pub(crate) enum Request {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Reply {
     Status(Box<Status>),
+    Done(Done),
+    Failed { kind: ErrorKind, message: String },
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -121,8 +125,24 @@ async fn converse(node: &Node, mut stream: TcpStream, secret: &Secret) -> io::Re
     }
     let reply = match asked.request {
         Request::Status => Reply::Status(Box::new(node.status())),
+        Request::Perform(task) => tokio::select! {
+            done = node.perform(&task, |_| ()) => match done {
+                Ok(done) => Reply::Done(done),
+                Err(error) => Reply::Failed {
+                    kind: error.kind(),
+                    message: error.to_string(),
+                },
+            },
+            // Whoever asked does not want it any more.
+            () = hung_up(&mut stream) => return Ok(()),
+        },
     };
     write(&mut stream, &reply).await
+}
+
+async fn hung_up(stream: &mut TcpStream) {
+    let mut byte = [0];
+    while let Ok(1..) = stream.read(&mut byte).await {}
 }
 
 /// Asks the process that holds a storage. `None` if there is none any more.

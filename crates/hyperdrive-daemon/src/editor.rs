@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::io::AllowStdIo;
 use hypercore_crypto::PublicKey;
-use hyperdrive::{Attributes, Drive, DriveError, Options, Reverted, Stat};
+use hyperdrive::{Attributes, Drive, DriveError, Mount, Options, Reverted, Stat};
 
 use crate::node::Inner;
 use crate::{Node, NodeError};
@@ -100,6 +100,18 @@ impl Editor {
     /// Gives what is at a path another path. See [`Drive::rename`].
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), NodeError> {
         self.change(self.drive.rename(from, to)).await
+    }
+
+    /// Mounts a drive at a path where nothing is. See [`Drive::mount`].
+    pub async fn mount(&self, path: &str, mount: Mount) -> Result<(), NodeError> {
+        let plain = Attributes::new();
+        let mounted = self.drive.mount(path, mount, &plain);
+        self.change(mounted).await.map(drop)
+    }
+
+    /// Takes a mounted drive away from its path.
+    pub async fn unmount(&self, path: &str) -> Result<(), NodeError> {
+        self.change(self.drive.unmount(path)).await
     }
 
     /// Gives a version (the newest one for `None`) a name. Gives the version.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hyperdrive::DriveError;
 
+use crate::ErrorKind;
+
 /// Why a node could not do what it was asked.
 ///
 /// The variants keep apart who is to blame and what helps. The message of a variant does not repeat
@@ -67,6 +69,15 @@ pub enum NodeError {
         /// How long nothing arrived.
         waited: Duration,
     },
+    /// Nobody who has a mounted drive was found.
+    Unreached {
+        /// Where it is mounted.
+        path: String,
+        /// How each peer that was tried answers.
+        tried: Vec<String>,
+        /// How long they were waited for.
+        waited: Duration,
+    },
     /// The drive has not come so far.
     NoSuchVersion {
         /// The version asked for.
@@ -76,6 +87,13 @@ pub enum NodeError {
     },
     /// The drive could not do it.
     Drive(DriveError),
+    /// The process that holds the storage was asked, and could not do it.
+    Elsewhere {
+        /// Of which kind its error was.
+        kind: ErrorKind,
+        /// What it said.
+        message: String,
+    },
 }
 
 /// What is wrong with a folder of the user's.
@@ -135,6 +153,17 @@ impl fmt::Display for NodeError {
                 write!(f, "no peer sent {wanted} within {} s", waited.as_secs_f32())?;
                 list(f, tried)
             }
+            Self::Unreached {
+                path,
+                tried,
+                waited,
+            } => {
+                write!(f, "nobody served what is mounted at '{path}'")?;
+                if !tried.is_empty() {
+                    write!(f, " within {} s", waited.as_secs_f32())?;
+                }
+                list(f, tried)
+            }
             Self::NoSuchVersion { version, newest } => {
                 write!(
                     f,
@@ -142,6 +171,7 @@ impl fmt::Display for NodeError {
                 )
             }
             Self::Drive(error) => Chain(error).fmt(f),
+            Self::Elsewhere { message, .. } => f.write_str(message),
         }
     }
 }

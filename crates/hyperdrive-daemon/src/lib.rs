@@ -33,6 +33,7 @@ mod editor;
 mod error;
 mod folders;
 mod info;
+mod kind;
 mod mirror;
 mod network;
 mod node;
@@ -43,6 +44,7 @@ mod running;
 mod seed;
 mod session;
 mod status;
+mod task;
 mod traffic;
 mod watch;
 
@@ -51,14 +53,17 @@ pub use editor::{Differences, Editor, Log};
 pub use error::{FolderFault, NodeError};
 pub use hyperdrive::mirror::{Exported, Imported, Progress, Warning};
 pub use hyperdrive::{
-    Attributes, Change, ChangeKind, DirEntry, DriveError, FileType, Reverted, Stat as DriveStat,
+    Attributes, Change, ChangeKind, DirEntry, DownloadProgress, DriveError, FileType, Reverted,
+    Stat as DriveStat,
 };
 pub use info::{CoreInfo, DriveInfo};
+pub use kind::ErrorKind;
 pub use mirror::shareable;
 pub use node::{Access, DEFAULT_PORT, Node, Port};
 pub use root::Root;
 pub use seed::{Held, Seed};
 pub use session::{Bytestream, Entries, Freshness, Session};
 pub use status::{NetworkStatus, Reach, Status};
+pub use task::{Done, Place, Task};
 pub use traffic::Traffic;
 pub use watch::Watch;

@@ -1,13 +1,15 @@
+use std::collections::HashSet;
 use std::future::Future;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use hypercore::{Feed, FeedEvent};
 use hypercore_crypto::PublicKey;
-use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadStream, Stat};
+use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadDirOptions, ReadStream, Stat};
 use tokio::time::{Instant, timeout_at};
 
 use crate::discovery::Prospect;
@@ -28,6 +30,8 @@ pub struct Session {
     pub(crate) view: Drive,
     pub(crate) patience: Duration,
     freshness: Freshness,
+    /// The mounted drives whose peers were asked for news.
+    asked: Arc<Mutex<HashSet<PublicKey>>>,
 }
 
 /// How current the version is that a [`Session`] looks at.
@@ -78,6 +82,7 @@ impl Node {
             view,
             patience,
             freshness,
+            asked: Arc::default(),
         })
     }
 }
@@ -100,27 +105,37 @@ impl Session {
 
     /// What is at a path, following symlinks.
     pub async fn stat(&self, path: &str) -> Result<Stat, NodeError> {
+        self.reach(path).await?;
         self.wait("the entry", self.view.stat(path)).await
     }
 
     /// What is at a path, without following its last component.
     pub async fn lstat(&self, path: &str) -> Result<Stat, NodeError> {
+        self.reach(path).await?;
         self.wait("the entry", self.view.lstat(path)).await
     }
 
     /// Lists a directory, or everything below it, in no particular order.
     pub async fn read_dir(&self, path: &str, recursive: bool) -> Result<Entries<'_>, NodeError> {
+        self.reach(path).await?;
+        let unreached = if recursive {
+            self.reach_below(path).await?
+        } else {
+            Vec::new()
+        };
         let entries = self
             .wait("the directory", self.view.read_dir(path, recursive))
             .await?;
         Ok(Entries {
             session: self,
             entries,
+            unreached,
         })
     }
 
     /// Reads a range of a file's bytes, cut to the file.
     pub async fn read(&self, path: &str, range: Range<u64>) -> Result<Bytestream<'_>, NodeError> {
+        self.reach(path).await?;
         let bytes = self.wait("the file", self.view.read(path, range)).await?;
         Ok(Bytestream {
             session: self,
@@ -138,6 +153,79 @@ impl Session {
         Ok(self.version())
     }
 
+    /// Sees to it that something is known of each drive that is mounted on the way to a path.
+    pub(crate) async fn reach(&self, path: &str) -> Result<(), NodeError> {
+        loop {
+            passable(self.wait("the entry", self.view.lstat(path)).await)?;
+            let asked = self.ask_reached().await;
+            if asked.is_empty() {
+                return Ok(());
+            }
+            if let Some(unreached) = self.unreached(&asked).await?.pop() {
+                return Err(unreached);
+            }
+        }
+    }
+
+    /// As [`reach`](Self::reach), for all drives that are mounted below a path. Returns an error for
+    /// each of which nothing could be learned.
+    async fn reach_below(&self, path: &str) -> Result<Vec<NodeError>, NodeError> {
+        let mut unreached = Vec::new();
+        loop {
+            let options = ReadDirOptions::new().recursive(true);
+            let listing = async {
+                let mut mounts = self.view.mount_stream(true);
+                while mounts.next().await.is_some() {}
+                self.view.read_dir_with(path, options).await.map(drop)
+            };
+            passable(self.wait("the directory", listing).await)?;
+            let asked = self.ask_reached().await;
+            if asked.is_empty() {
+                return Ok(unreached);
+            }
+            unreached.extend(self.unreached(&asked).await?);
+        }
+    }
+
+    /// Asks the peers of drives that were reached through mounts for news, once of each. Returns those
+    /// that were asked for.
+    async fn ask_reached(&self) -> Vec<Drive> {
+        let mut reached = self.drive.reached();
+        {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            reached.retain(|drive| {
+                let is_other = drive.key() != self.drive.key() && !drive.is_writable();
+                is_other && asked.insert(drive.key())
+            });
+        }
+        let news = reached.iter().map(|drive| async {
+            self.inner.join(drive, self.inner.stays());
+            // If nobody has it, that is seen by its length.
+            let _ = self.inner.refresh(drive, self.patience).await;
+        });
+        join_all(news).await;
+        reached
+    }
+
+    /// Where those of some drives are mounted of which nothing is known.
+    async fn unreached(&self, drives: &[Drive]) -> Result<Vec<NodeError>, NodeError> {
+        let is_unknown = |drive: &Drive| drive.metadata().length() == 0;
+        if !drives.iter().any(is_unknown) {
+            return Ok(Vec::new());
+        }
+        let mounts = self.wait("the mounts", self.view.mounts(true)).await?;
+        let unknown = mounts.into_iter().filter(|(_, mounted)| {
+            let mut asked = drives.iter().map(Drive::key);
+            is_unknown(&mounted.drive) && asked.any(|key| key == mounted.drive.key())
+        });
+        let error = |(path, _)| NodeError::Unreached {
+            path,
+            tried: self.inner.tried(),
+            waited: self.patience,
+        };
+        Ok(unknown.map(error).collect())
+    }
+
     /// Does something that may need peers, for as long as they send something.
     pub(crate) async fn wait<T, E: Into<NodeError>>(
         &self,
@@ -153,14 +241,19 @@ impl Session {
 pub struct Entries<'s> {
     session: &'s Session,
     entries: ReadDir,
+    /// What is told at the end: mounted drives of which nothing is known.
+    unreached: Vec<NodeError>,
 }
 
 impl Entries<'_> {
-    /// The next entry; `None` at the end. After an error of one entry
-    /// ([`DriveError::BadEntry`]) the list goes on.
+    /// The next entry; `None` at the end. After an error of one entry or mount
+    /// ([`DriveError::BadEntry`], [`DriveError::BadMount`], [`NodeError::Unreached`]) the list goes on.
     pub async fn next(&mut self) -> Result<Option<DirEntry>, NodeError> {
         let next = async { self.entries.next().await.transpose() };
-        self.session.wait("the directory", next).await
+        match self.session.wait("the directory", next).await? {
+            None => self.unreached.pop().map_or(Ok(None), Err),
+            next => Ok(next),
+        }
     }
 }
 
@@ -180,7 +273,8 @@ impl Bytestream<'_> {
 }
 
 impl Inner {
-    async fn wait<T, E: Into<NodeError>>(
+    /// Does something that may need peers, for as long as they send something.
+    pub(crate) async fn wait<T, E: Into<NodeError>>(
         &self,
         patience: Duration,
         wanted: &str,
@@ -298,6 +392,15 @@ impl Inner {
                 _ = changes.changed() => {}
             }
         }
+    }
+}
+
+/// What is wrong with a path is told by whoever wants something there; what is wrong with the way there
+/// at once.
+fn passable<T>(reached: Result<T, NodeError>) -> Result<(), NodeError> {
+    match reached {
+        Ok(_) | Err(NodeError::Drive(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
