@@ -11,7 +11,10 @@ use crate::range::ByteRange;
 
 mod change;
 
-pub(crate) use change::{Create, Diff, Json, Ln, Log, Mkdir, Mv, Put, Revert, Rm, Tag, TagAction};
+pub(crate) use change::{
+    Clear, Create, Diff, Json, Keep, Ln, Log, Mkdir, Mount, Mv, Put, Revert, Rm, Tag, TagAction,
+    Unmount,
+};
 
 /// Share a folder with one key, and read it from anywhere.
 ///
@@ -98,6 +101,10 @@ pub(crate) enum Command {
     Mkdir(Mkdir),
     Mv(Mv),
     Ln(Ln),
+    Mount(Mount),
+    Unmount(Unmount),
+    Keep(Keep),
+    Clear(Clear),
     Diff(Diff),
     Log(Log),
     Tag(Tag),

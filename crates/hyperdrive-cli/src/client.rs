@@ -24,6 +24,7 @@ use crate::progress::{Amounts, Progress};
 mod editor;
 mod error;
 mod status;
+pub(crate) mod task;
 mod values;
 
 pub(crate) use editor::Editor;
@@ -225,9 +226,12 @@ impl Session {
                     });
                 }
                 Ok(None) => break,
-                Err(error @ NodeError::Drive(DriveError::BadEntry { .. })) => {
-                    warnings.push(error.to_string());
-                }
+                Err(
+                    error @ (NodeError::Unreached { .. }
+                    | NodeError::Drive(
+                        DriveError::BadEntry { .. } | DriveError::BadMount { .. },
+                    )),
+                ) => warnings.push(error.to_string()),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -7,8 +7,10 @@ mod create;
 mod dht_node;
 mod diff;
 mod info;
+mod keep;
 mod log;
 mod ls;
+mod mount;
 mod seed;
 mod share;
 mod stat;
@@ -37,6 +39,10 @@ pub(crate) async fn run(cli: Cli, signals: Signals) -> Result<Exit, Failure> {
         Command::Mkdir(args) => change::mkdir(args, global, signals).await,
         Command::Mv(args) => change::mv(args, global, signals).await,
         Command::Ln(args) => change::ln(args, global, signals).await,
+        Command::Mount(args) => mount::mount(args, global, signals).await,
+        Command::Unmount(args) => mount::unmount(args, global, signals).await,
+        Command::Keep(args) => keep::keep(args, global, signals).await,
+        Command::Clear(args) => keep::clear(args, global, signals).await,
         Command::Diff(args) => diff::run(args, global, signals).await,
         Command::Log(args) => log::run(args, global, signals).await,
         Command::Tag(args) => tag::run(args, global, signals).await,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Background, Network, Place, sample, tree};
+use common::{Background, Network, Place, sample, tree, write};
 
 #[test]
 fn share_and_clone_find_each_other_by_link_alone() {
@@ -37,6 +37,36 @@ fn a_seed_is_found_when_the_author_is_gone() {
     sharing.end().expect(130);
     network.run(&place, &["clone", &link, "copy"]).expect(0);
     assert_eq!(tree(&place.path("copy")), tree(&place.path("source")));
+}
+
+#[test]
+fn a_mounted_drive_is_found_where_its_own_author_serves_it() {
+    let network = Network::start();
+    let place = Place::new();
+    write(&place.folder("source"), "file", "hers\n");
+    let (sharing, inner) = network.share(&place);
+    let mine = place.run("mine", &["create"]).expect(0).text();
+    let mine = mine.trim();
+    let at = format!("{mine}friends/ann");
+    place.run("mine", &["mount", &at, &inner]).expect(0);
+    let args = ["seed", mine, "--listen", "127.0.0.1:0"];
+    let mut seed = Background::spawn(network.command(&place, "mine", &args));
+    seed.stderr_with("complete at version");
+
+    let listed = network.run(&place, &["ls", mine, "-R"]).expect(0).text();
+    assert_eq!(listed, "friends/ann\nfriends/ann/file\n");
+    let file = format!("{at}/file");
+    let read = network.run(&place, &["cat", &file]).expect(0).text();
+    assert_eq!(read, "hers\n");
+    // Nobody has it any more, and a reader that knows nothing of it is told so.
+    sharing.interrupt();
+    sharing.end().expect(130);
+    let args = ["cat", &file, "--timeout", "2"];
+    let ended = Background::spawn(network.command(&place, "late", &args)).end();
+    ended.expect(5).tells("what is mounted at '/friends/ann'");
+    let args = ["ls", mine, "-R", "--timeout", "2"];
+    let ended = Background::spawn(network.command(&place, "late", &args)).end();
+    assert_eq!(ended.expect(3).text(), "friends/ann\n");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use hyperdrive_url::Link;
 
 use super::{LinkArg, Reach};
 
@@ -99,6 +100,73 @@ pub(crate) struct Ln {
 
     #[command(flatten)]
     pub(crate) link: LinkArg,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Mount a drive in a drive of yours
+///
+/// What is in the other drive can then be read below LINK/path, by everybody who reads yours. Nothing is
+/// copied: it stays its author's, and follows what the author does, unless the link names a version.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive mount hyper://KEY/friends/ann hyper://OTHERKEY/\n  \
+    hyperdrive mount hyper://KEY/lib hyper://OTHERKEY+42/")]
+pub(crate) struct Mount {
+    #[command(flatten)]
+    pub(crate) link: LinkArg,
+
+    /// The drive to be mounted
+    #[arg(value_name = "OTHER LINK", value_parser = super::link)]
+    pub(crate) other: Link,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Take a mounted drive away from a drive of yours
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  hyperdrive unmount hyper://KEY/friends/ann")]
+pub(crate) struct Unmount {
+    #[command(flatten)]
+    pub(crate) link: LinkArg,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Fetch the content of a file or folder, and hold it here
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive keep hyper://KEY/talks\n  \
+    hyperdrive keep hyper://KEY+42/ --json --peer 192.168.1.7:49737")]
+pub(crate) struct Keep {
+    #[command(flatten)]
+    pub(crate) link: LinkArg,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// Free the space of a file's or folder's content
+///
+/// The files stay in the drive, and reading one fetches its content anew. What other files, tagged
+/// versions or, for an older version, the newest one have too stays here.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive clear hyper://KEY/talks\n  \
+    hyperdrive clear hyper://KEY/ --json")]
+pub(crate) struct Clear {
+    #[command(flatten)]
+    pub(crate) link: LinkArg,
+
+    /// Also clear what is written in this storage and may be nowhere else, and what tagged versions have
+    #[arg(long)]
+    pub(crate) force: bool,
 
     #[command(flatten)]
     pub(crate) json: Json,

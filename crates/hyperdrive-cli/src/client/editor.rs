@@ -21,11 +21,7 @@ impl Client {
 
     /// Opens the drive of a link for changes. The link must mean its newest version.
     pub(crate) async fn edit(&self, link: &Link) -> Result<Editor, Failure> {
-        if let Some(version) = link.version() {
-            let message = format!("version {version} of the drive is read-only");
-            let failure = Failure::new(Exit::NotWritable, message);
-            return Err(failure.hint("leave out +VERSION to change the newest one"));
-        }
+        newest(link)?;
         self.edit_any(link).await
     }
 
@@ -109,4 +105,14 @@ impl Editor {
     pub(crate) async fn revert(&self, version: u64) -> Result<Vec<String>, Failure> {
         Ok(self.editor.revert(version).await?.dropped_mounts)
     }
+}
+
+/// Refuses a link that names a version: what changes is the newest one.
+pub(super) fn newest(link: &Link) -> Result<(), Failure> {
+    let Some(version) = link.version() else {
+        return Ok(());
+    };
+    let message = format!("version {version} of the drive is read-only");
+    let failure = Failure::new(Exit::NotWritable, message);
+    Err(failure.hint("leave out +VERSION to change the newest one"))
 }
