@@ -164,7 +164,7 @@ impl Inner {
         let key = selector.discovery_key();
         let (feed, opened) = self.registry.get_or_open(&key, || self.open(selector))?;
         if opened {
-            self.subscribers.tell(key);
+            self.subscribers.tell(&feed);
             if let Err(error) = self.registry.close_idle(self.options.open_cores) {
                 self.failed().get_or_insert(error);
             }

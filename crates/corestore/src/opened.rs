@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use event_listener::{Event, EventListener};
 use futures_core::Stream;
-use hypercore::Feed;
+use hypercore::{AvailableHold, Feed};
 use hypercore_crypto::DiscoveryKey;
 
 use crate::registry::Registry;
@@ -16,11 +16,25 @@ use crate::registry::Registry;
 /// ends when the store closes.
 ///
 /// A feed that closes before it was taken is left out, so a stream that is never read stays within
-/// twice the number of open cores (or 64), and keeps none of them open.
-#[derive(Debug)]
+/// twice the number of open cores (or 64).
+///
+/// Whoever looks into a feed that has just opened waits for the answer of peers that will be asked by
+/// a connection which has yet to hear of it: the 64 feeds opened last are
+/// [held](Feed::hold_available) until they are taken, and until the one after is asked for. So read
+/// it, or drop it.
 pub struct Opened {
     queue: Arc<Queue>,
     listener: Option<EventListener>,
+    /// The feed taken last, which a peer is about to join.
+    _taken: Option<AvailableHold>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Opened {
@@ -34,10 +48,13 @@ impl Stream for Opened {
     type Item = Feed;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Feed>> {
+        self._taken = None;
         loop {
             if let Some(next) = self.queue.pop() {
                 self.listener = None;
-                return Poll::Ready(next);
+                let (feed, hold) = next.unzip();
+                self._taken = hold.flatten();
+                return Poll::Ready(feed);
             }
             match &mut self.listener {
                 // Listening begins before the queue is looked at again, so nothing is missed.
@@ -82,22 +99,23 @@ impl Subscribers {
             None => queue.close(),
         }
         for feed in registry.feeds() {
-            queue.push(feed.discovery_key());
+            queue.push(&feed);
         }
         Opened {
             queue,
             listener: None,
+            _taken: None,
         }
     }
 
-    pub(crate) fn tell(&self, key: DiscoveryKey) {
+    pub(crate) fn tell(&self, feed: &Feed) {
         let queues: Vec<_> = self
             .queues()
             .iter()
             .flatten()
             .filter_map(Weak::upgrade)
             .collect();
-        queues.iter().for_each(|queue| queue.push(key));
+        queues.iter().for_each(|queue| queue.push(feed));
     }
 
     pub(crate) fn close(&self) {
@@ -121,27 +139,49 @@ struct Queue {
     changed: Event,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiting {
     keys: VecDeque<DiscoveryKey>,
+    /// Holds on those that opened last.
+    holds: VecDeque<(DiscoveryKey, AvailableHold)>,
     /// How many keys there may be before those of closed cores are dropped.
     limit: usize,
     closed: bool,
 }
 
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting")
+            .field("keys", &self.keys.len())
+            .field("holds", &self.holds.len())
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The least limit of waiting keys.
 const MIN_WAITING: usize = 64;
+
+/// How many feeds that wait to be taken are held.
+const MAX_HOLDS: usize = 64;
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, key: DiscoveryKey) {
+    fn push(&self, feed: &Feed) {
+        let key = feed.discovery_key();
         let Some(registry) = self.registry.upgrade() else {
             return;
         };
+        // Dropping a hold wakes those who wait, who may ask for the queue.
+        let _dropped;
+        let hold = feed.hold_available();
         let mut waiting = self.lock();
+        if waiting.closed {
+            return;
+        }
         if waiting.keys.contains(&key) {
             return;
         }
@@ -150,26 +190,37 @@ impl Queue {
             waiting.limit = MIN_WAITING.max(2 * waiting.keys.len());
         }
         waiting.keys.push_back(key);
+        waiting.holds.push_back((key, hold));
+        _dropped = match waiting.holds.len() > MAX_HOLDS {
+            true => waiting.holds.pop_front(),
+            false => None,
+        };
         drop(waiting);
         self.changed.notify(usize::MAX);
     }
 
     fn close(&self) {
-        self.lock().closed = true;
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        let holds = std::mem::take(&mut waiting.holds);
+        drop(waiting);
+        drop(holds);
         self.changed.notify(usize::MAX);
     }
 
-    /// The next feed; `Some(None)` at the end; `None` if there is nothing yet.
-    fn pop(&self) -> Option<Option<Feed>> {
+    /// The next feed, and the hold on it; `Some(None)` at the end; `None` if there is nothing yet.
+    fn pop(&self) -> Option<Option<(Feed, Option<AvailableHold>)>> {
         loop {
             let mut waiting = self.lock();
             if waiting.closed {
                 return Some(None);
             }
             let key = waiting.keys.pop_front()?;
+            let held = waiting.holds.iter().position(|(held, _)| *held == key);
+            let hold = held.and_then(|index| waiting.holds.remove(index));
             drop(waiting);
             if let Some(feed) = self.registry.upgrade().and_then(|open| open.find(&key)) {
-                return Some(Some(feed));
+                return Some(Some((feed, hold.map(|(_, hold)| hold))));
             }
         }
     }

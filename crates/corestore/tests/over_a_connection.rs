@@ -219,3 +219,29 @@ fn a_core_of_a_key_pair_is_copied_and_written_by_its_owner_only() {
     write(&feed, ["hello", "world"]);
     network.expect(&copy, ["hello", "world"]);
 }
+
+/// A core that has just opened had no peers yet, so that whoever looked into it at once was told that
+/// nobody has anything.
+#[test]
+fn a_core_opened_beside_a_connection_is_asked_for_before_nobody_is_said_to_have_it() {
+    let network = Network::new();
+    let (one, other) = (store(), store());
+    let feeds: Vec<_> = (0..20).map(|_| one.create().unwrap()).collect();
+    for feed in &feeds {
+        write(feed, ["cat", "dog"]);
+    }
+    network.connect(one.source(), other.source());
+    network.wait(async {
+        for feed in &feeds {
+            let copy = other.get(&feed.public_key()).unwrap();
+            assert!(copy.update().await.unwrap());
+            assert_eq!(copy.length(), 2);
+        }
+        // What nobody has is said to be nowhere all the same.
+        let missing = other
+            .get_by_key_pair(&KeyPair::from_seed(&[9; 32]))
+            .unwrap();
+        let missing = other.get(&missing.public_key()).unwrap();
+        assert!(!missing.update().await.unwrap());
+    });
+}

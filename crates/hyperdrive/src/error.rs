@@ -160,6 +160,13 @@ pub enum DriveError {
     #[error("the drive's header names no content log")]
     NoContent,
 
+    /// What was asked for is not stored here, and nobody was to be asked for it.
+    #[error("it is not here, and was not to be waited for")]
+    NotHere,
+    /// What was asked for did not come in time.
+    #[error("it did not come in time")]
+    TimedOut,
+
     /// Somebody else appended to the content log while a file was being written to it, so that
     /// its blocks are not in one run. The file was not written; try again.
     #[error("another program is writing to the drive")]
@@ -244,6 +251,8 @@ impl DriveError {
             Self::BadHandle { .. } => "EBADF",
             Self::Stale { .. } => "ESTALE",
             Self::GrowsTooMuch { .. } => "EFBIG",
+            Self::NotHere => "EAGAIN",
+            Self::TimedOut => "ETIMEDOUT",
             _ => return None,
         })
     }
@@ -272,6 +281,8 @@ impl DriveError {
             Self::Stale { .. } => ErrorKind::StaleNetworkFileHandle,
             Self::GrowsTooMuch { .. } => ErrorKind::FileTooLarge,
             Self::Conflict => ErrorKind::ResourceBusy,
+            Self::NotHere => ErrorKind::WouldBlock,
+            Self::TimedOut => ErrorKind::TimedOut,
             Self::Io(error) => error.kind(),
             // `FilesystemLoop` is not stable, and there is none for `EBADF`.
             Self::BadHandle { .. }

@@ -245,10 +245,19 @@ struct MountLevel {
 impl MountWalk {
     pub(crate) fn new(drive: &Drive, recursive: bool) -> Self {
         let holder = Arc::new(Holder::new(drive.clone(), String::new()));
+        let first = Some(Arc::clone(&holder));
+        Self {
+            first,
+            ..Self::within(holder, recursive)
+        }
+    }
+
+    /// What is mounted in a drive, without that one.
+    pub(crate) fn within(holder: Arc<Holder>, recursive: bool) -> Self {
         let mut walk = Self {
             recursive,
             levels: Vec::new(),
-            first: Some(Arc::clone(&holder)),
+            first: None,
             given: 0,
         };
         walk.push(holder);

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
-use futures_util::{StreamExt, stream};
-use hypertrie::{DiffOptions, IterOptions, Node};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hypertrie::IterOptions;
 
-use crate::lookup::decode;
-use crate::{Drive, DriveError, Stat, path, tags};
+use crate::compare::{self, changes};
+use crate::{Drive, DriveError, Holder, Stat, path, tags};
 
 /// An entry that differs between two versions.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,10 +68,12 @@ impl Drive {
     /// The entries at and below a path that differ between version `since` and the version looked
     /// at, in the order of the trie.
     ///
-    /// Parts that are the same in both are not read. Mounted drives are not entered: a mount is one
-    /// entry.
+    /// Parts that are the same in both are not read. A mount that came or went is one change. Where
+    /// another version of the same drive is mounted than before, that is a change, and what differs
+    /// between the two versions follows. A drive that is mounted without a version leaves no trace in
+    /// this one when it changes: compare [its](Self::holder) versions.
     pub fn diff(&self, since: u64, path: &str) -> DiffStream {
-        DiffStream::new(changes(self, since, &path::clean(path)))
+        DiffStream::new(compare::between(self.clone(), since, path::clean(path)))
     }
 
     /// What happened at and below a path, the newest change first, each with the version that it
@@ -79,8 +81,32 @@ impl Drive {
     ///
     /// A removal is told like any other change. Every version is looked at, so this costs as much
     /// time as the drive has versions; the first changes come at once.
+    ///
+    /// Of a path that leads into a mounted drive, it is that one's changes that are told, with its
+    /// versions.
     pub fn history(&self, path: &str) -> History {
         let (drive, key) = (self.clone(), path::clean(path));
+        let changes = async move {
+            let way = Holder::on_the_way(&drive, &key, true).await?;
+            let holder = way.into_iter().next_back();
+            let holder = holder.unwrap_or_else(|| Holder::new(drive, String::new()));
+            let inner = path::below(&key, holder.at()).unwrap_or_default();
+            let changes = holder.drive().history_here(inner);
+            Ok::<_, DriveError>(changes.map(move |change| match change {
+                Ok((version, change)) => {
+                    let path = path::shown(&holder.outer(&change.path[1..]));
+                    Ok((version, Change { path, ..change }))
+                }
+                Err(error) => Err(DriveError::below(error, holder.at())),
+            }))
+        };
+        History {
+            changes: Some(stream::once(changes).try_flatten().boxed()),
+        }
+    }
+
+    fn history_here(&self, key: &str) -> BoxStream<'static, Result<(u64, Change), DriveError>> {
+        let (drive, key) = (self.clone(), key.to_owned());
         let metadata = self.metadata().clone();
         // A peer is asked for many versions at once, and they are looked at one by one.
         let ends = (1..=self.version()).rev().step_by(FETCHED);
@@ -101,9 +127,7 @@ impl Drive {
                 .boxed()
             }
         });
-        History {
-            changes: Some(changes.boxed()),
-        }
+        changes.boxed()
     }
 
     /// Makes the drive look as it did at an older version. That is a new version; the ones between
@@ -145,37 +169,6 @@ impl Drive {
             dropped_mounts,
         })
     }
-}
-
-/// The changes that lead from one version to the one looked at.
-fn changes(
-    drive: &Drive,
-    since: u64,
-    key: &str,
-) -> impl Stream<Item = Result<Change, DriveError>> + Send + use<> {
-    let changes = drive.trie.diff(since, key, DiffOptions::new());
-    changes.filter_map(async |change| match change {
-        Ok(change) if change.is_rewrite() => None,
-        Ok(change) => Some(entries(change)),
-        Err(error) => Some(Err(error.into())),
-    })
-}
-
-fn entries(change: hypertrie::Change) -> Result<Change, DriveError> {
-    let entry = |node: Option<Node>| {
-        node.map(|node| Ok(decode(node.key.clone(), &node)?.stat))
-            .transpose()
-    };
-    // An entry that cannot be read does not hide that there is one now that can.
-    let (before, after) = (entry(change.right), entry(change.left)?);
-    Ok(Change {
-        path: path::shown(&change.key),
-        before: match before {
-            Err(DriveError::BadEntry { .. }) if after.is_some() => None,
-            before => before?,
-        },
-        after,
-    })
 }
 
 /// The mounts of a drive by path, those in mounted drives left out.
