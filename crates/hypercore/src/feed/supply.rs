@@ -90,7 +90,9 @@ impl Supply {
 
     /// Whether the peer may still say that it has more than we know.
     pub(super) fn is_unanswered(&self) -> bool {
-        !self.overdue && (!self.open || !self.unanswered.is_empty())
+        // Whoever serves is asked about its first blocks in any case, if perhaps a moment later.
+        let asked = !self.uploading || self.regions.contains(&0);
+        !self.overdue && (!self.open || !asked || !self.unanswered.is_empty())
     }
 
     /// Whether the peer would send this block if asked.
