@@ -165,6 +165,10 @@ impl Inner {
         let (feed, opened) = self.registry.get_or_open(&key, || self.open(selector))?;
         if opened {
             self.subscribers.tell(&feed);
+            if self.registry.is_over(self.options.open_cores) {
+                // What a connection is slow to hear of must not stay open for that.
+                self.subscribers.let_go(&key);
+            }
             if let Err(error) = self.registry.close_idle(self.options.open_cores) {
                 self.failed().get_or_insert(error);
             }

@@ -22,19 +22,12 @@ use crate::registry::Registry;
 /// a connection which has yet to hear of it: the 64 feeds opened last are
 /// [held](Feed::hold_available) until they are taken, and until the one after is asked for. So read
 /// it, or drop it.
+#[derive(Debug)]
 pub struct Opened {
     queue: Arc<Queue>,
     listener: Option<EventListener>,
     /// The feed taken last, which a peer is about to join.
-    _taken: Option<AvailableHold>,
-}
-
-impl std::fmt::Debug for Opened {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened")
-            .field("queue", &self.queue)
-            .finish_non_exhaustive()
-    }
+    taken: Option<AvailableHold>,
 }
 
 impl Opened {
@@ -48,12 +41,12 @@ impl Stream for Opened {
     type Item = Feed;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Feed>> {
-        self._taken = None;
+        drop(self.taken.take());
         loop {
             if let Some(next) = self.queue.pop() {
                 self.listener = None;
                 let (feed, hold) = next.unzip();
-                self._taken = hold.flatten();
+                self.taken = hold.flatten();
                 return Poll::Ready(feed);
             }
             match &mut self.listener {
@@ -104,7 +97,7 @@ impl Subscribers {
         Opened {
             queue,
             listener: None,
-            _taken: None,
+            taken: None,
         }
     }
 
@@ -116,6 +109,27 @@ impl Subscribers {
             .filter_map(Weak::upgrade)
             .collect();
         queues.iter().for_each(|queue| queue.push(feed));
+    }
+
+    /// Holds none but the one feed any longer.
+    pub(crate) fn let_go(&self, kept: &DiscoveryKey) {
+        let queues: Vec<_> = self
+            .queues()
+            .iter()
+            .flatten()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for queue in queues {
+            let holds = {
+                let mut waiting = queue.lock();
+                let (kept, others) = std::mem::take(&mut waiting.holds)
+                    .into_iter()
+                    .partition(|(key, _)| key == kept);
+                waiting.holds = kept;
+                others
+            };
+            drop::<VecDeque<_>>(holds);
+        }
     }
 
     pub(crate) fn close(&self) {
@@ -139,7 +153,7 @@ struct Queue {
     changed: Event,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Waiting {
     keys: VecDeque<DiscoveryKey>,
     /// Holds on those that opened last.
@@ -147,16 +161,6 @@ struct Waiting {
     /// How many keys there may be before those of closed cores are dropped.
     limit: usize,
     closed: bool,
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiting")
-            .field("keys", &self.keys.len())
-            .field("holds", &self.holds.len())
-            .field("closed", &self.closed)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The least limit of waiting keys.
@@ -175,8 +179,6 @@ impl Queue {
         let Some(registry) = self.registry.upgrade() else {
             return;
         };
-        // Dropping a hold wakes those who wait, who may ask for the queue.
-        let _dropped;
         let hold = feed.hold_available();
         let mut waiting = self.lock();
         if waiting.closed {
@@ -191,11 +193,13 @@ impl Queue {
         }
         waiting.keys.push_back(key);
         waiting.holds.push_back((key, hold));
-        _dropped = match waiting.holds.len() > MAX_HOLDS {
+        let oldest = match waiting.holds.len() > MAX_HOLDS {
             true => waiting.holds.pop_front(),
             false => None,
         };
+        // Letting go wakes those who wait, who may want the queue.
         drop(waiting);
+        drop(oldest);
         self.changed.notify(usize::MAX);
     }
 

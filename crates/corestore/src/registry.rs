@@ -78,6 +78,11 @@ impl Registry {
         feeds.filter(|feed| !feed.is_closed()).collect()
     }
 
+    /// Whether more cores are open than `budget`.
+    pub(crate) fn is_over(&self, budget: usize) -> bool {
+        lock(&self.table).entries.len() > budget
+    }
+
     /// Closes cores that nobody holds, the one asked for longest ago first, while more than
     /// `budget` are open. Returns the first error; what failed is closed too.
     pub(crate) fn close_idle(&self, budget: usize) -> io::Result<()> {

@@ -230,9 +230,12 @@ fn a_core_opened_beside_a_connection_is_asked_for_before_nobody_is_said_to_have_
     for feed in &feeds {
         write(feed, ["cat", "dog"]);
     }
+    let first = other.get(&feeds[0].public_key()).unwrap();
     network.connect(one.source(), other.source());
     network.wait(async {
-        for feed in &feeds {
+        // The connection is there.
+        first.wait_longer_than(0).await.unwrap();
+        for feed in &feeds[1..] {
             let copy = other.get(&feed.public_key()).unwrap();
             assert!(copy.update().await.unwrap());
             assert_eq!(copy.length(), 2);
