@@ -1,8 +1,9 @@
 use bytes::Bytes;
-use hypertrie::Op;
+use hypertrie::{Op, PutOptions};
 
 use crate::content::{Appender, Run};
-use crate::{Attributes, Drive, DriveError, FileType, Stat, path, write};
+use crate::lookup::{MOUNT_FLAG, record};
+use crate::{Attributes, Drive, DriveError, FileType, Mount, Stat, path, write};
 
 impl Drive {
     /// Begins to write many entries with few appends.
@@ -79,6 +80,40 @@ impl Batch {
     /// Removes an entry, of whatever type, but not those below it. Nothing happens if there is none.
     pub async fn remove(&mut self, path: &str) -> Result<(), DriveError> {
         self.change(Op::del(path::clean(path))).await
+    }
+
+    /// As [`remove`](Self::remove), also of a mount.
+    pub(crate) async fn remove_whole(&mut self, key: &str) -> Result<(), DriveError> {
+        self.remove_record(key).await?;
+        self.change(Op::del(key)).await
+    }
+
+    /// Removes the hidden half of a mount, if there is one.
+    pub(crate) async fn remove_record(&mut self, key: &str) -> Result<(), DriveError> {
+        let (key, hidden) = (record(key), true);
+        self.change(Op::Del { key, hidden }).await
+    }
+
+    /// Mounts a drive or a log with the attributes of an entry.
+    pub(crate) async fn mount(
+        &mut self,
+        key: &str,
+        mount: &Mount,
+        stat: &Stat,
+    ) -> Result<(), DriveError> {
+        path::check_writable(key)?;
+        if mount.is_log() {
+            return self.put_stat(key, stat).await;
+        }
+        let of_mount = PutOptions::new().flags(MOUNT_FLAG);
+        let value = hypertrie::Mount::new(key, *mount.key.as_bytes())
+            .at_version(mount.version.unwrap_or(0));
+        let value = Bytes::from(value.encode());
+        let hidden = of_mount.hidden(true);
+        self.change(Op::put_with(record(key), value, hidden))
+            .await?;
+        let stat = Bytes::from(stat.encode());
+        self.change(Op::put_with(key, stat, of_mount)).await
     }
 
     /// Makes the changes so far visible, in order, as one append.

@@ -50,7 +50,7 @@ impl Holder {
     }
 
     /// The drive that holds a key, and the key there.
-    async fn of(drive: &Drive, key: &str) -> Result<(Self, String), DriveError> {
+    pub(crate) async fn of(drive: &Drive, key: &str) -> Result<(Self, String), DriveError> {
         let mut all = Self::on_the_way(drive, key, false).await?;
         let holder = match all.pop() {
             Some(holder) => holder,

@@ -129,7 +129,12 @@ impl ReadDir {
     /// [`DriveError::TooManyMounts`], which ends the list.
     pub const MAX_MOUNTS: usize = walk::MAX_MOUNTS;
 
-    fn new(holder: Holder, dir: String, options: ReadDirOptions) -> Self {
+    /// A list of nothing.
+    pub(crate) fn empty() -> Self {
+        Self { entries: None }
+    }
+
+    pub(crate) fn new(holder: Holder, dir: String, options: ReadDirOptions) -> Self {
         let holder = Arc::new(holder);
         let outer = holder.outer(&dir);
         let entries = if options.recursive {

@@ -100,6 +100,15 @@ pub enum DriveError {
         /// How many are allowed.
         limit: usize,
     },
+    /// A query would look at more entries than is allowed.
+    #[error("more than {limit} entries to look at")]
+    TooManyMatches {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The file `/index.json` is no manifest. Its author's fault.
+    #[error("the drive's manifest cannot be used")]
+    BadManifest(#[from] crate::manifest::ManifestError),
     /// What is mounted at the path cannot be read. The fault of the author of either drive; what is
     /// beside the mount is not affected.
     #[error("what is mounted at '{path}' cannot be read")]
@@ -276,6 +285,8 @@ impl DriveError {
             | Self::BadMount { .. }
             | Self::NoContent
             | Self::TooManyTags { .. }
+            | Self::BadManifest(_)
+            | Self::TooManyMatches { .. }
             | Self::TooManyMounts { .. } => ErrorKind::InvalidData,
             Self::OwnContent => ErrorKind::PermissionDenied,
             Self::Stale { .. } => ErrorKind::StaleNetworkFileHandle,

@@ -10,9 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{copy_in, listing, store, text};
 use corestore::Corestore;
+use futures_util::StreamExt;
 use hypercore_replication::{Config, Role, replicate};
 use hypercore_runtime::{Runtime, Tokio};
-use hyperdrive::{Attributes, Drive, DriveError, DriveEvent, Mount, Options, Patience};
+use hyperdrive::{
+    Attributes, Drive, DriveError, DriveEvent, KeepOptions, Mount, Options, Patience,
+};
 
 /// What connections run on. They end with it.
 struct Network {
@@ -155,7 +158,7 @@ fn each_reads_what_the_other_one_mounted_and_wrote() {
             .unwrap()
             .drive()
             .metadata()
-            .wait_longer_than(3)
+            .wait_longer_than(4)
             .await
             .unwrap();
         assert_eq!(text(&one, "/two/two").await, "2");
@@ -165,7 +168,7 @@ fn each_reads_what_the_other_one_mounted_and_wrote() {
             .unwrap()
             .drive()
             .metadata()
-            .wait_longer_than(7)
+            .wait_longer_than(6)
             .await
             .unwrap();
         assert_eq!(text(&two, "/one/one").await, "1");
@@ -245,5 +248,75 @@ fn a_read_takes_what_is_here_or_waits_for_as_long_as_it_is_given() {
         let never = std::future::pending::<()>();
         assert_eq!(copy.read_file("/x").until(never).await.unwrap(), "content");
         assert_eq!(copy.read_file("/x").cached().await.unwrap(), "content");
+    });
+}
+
+/// Blocks of a drive's content that are here, of those there are.
+async fn kept(drive: &Drive) -> (u64, u64) {
+    let content = drive.content().await.unwrap();
+    let length = content.length();
+    (content.downloaded(0..length), length)
+}
+
+#[test]
+fn a_drive_that_is_kept_is_here_with_all_its_versions_and_mounts_and_what_comes_later() {
+    let network = Network::new();
+    let (theirs, ours) = (store(), store());
+    let drives = network.wait(async {
+        let drives = [
+            drive_in(&theirs, 1).await,
+            drive_in(&theirs, 2).await,
+            drive_in(&theirs, 3).await,
+        ];
+        for content in ["one", "two", "three"] {
+            write(&drives[0], "/file", content).await;
+            write(&drives[1], "/file", content).await;
+        }
+        mount(&drives[0], "/m", Mount::drive(drives[1].key())).await;
+        drives
+    });
+    let _connection = network.connect(&theirs, &ours);
+    network.wait(async {
+        let [one, two, three] = &drives;
+        let copy = copy_in(&ours, one).await;
+        let keeping = tokio::spawn(copy.keep(KeepOptions::new()));
+        let twice = tokio::spawn(copy.keep(KeepOptions::new()));
+        let until = async |path: &str, blocks: u64| {
+            copy.metadata().wait_longer_than(1).await.unwrap();
+            let drive = copy.holder(path).await.unwrap().drive().clone();
+            let content = drive.content().await.unwrap();
+            let mut events = content.events();
+            while content.downloaded(0..content.length()) < blocks {
+                events.next().await.unwrap();
+            }
+            assert_eq!(kept(&drive).await, (blocks, blocks));
+        };
+        until("/", 3).await;
+        until("/m", 3).await;
+        write(one, "/file", "four").await;
+        until("/", 4).await;
+        // A mount that comes later, in a mounted drive.
+        write(three, "/x", "x").await;
+        mount(two, "/three", Mount::drive(three.key())).await;
+        let mut watch = copy.watch("/m");
+        while !copy.exists("/m/three").await.unwrap() {
+            watch.next().await.unwrap();
+        }
+        until("/m/three", 1).await;
+
+        // What is no longer kept is not fetched any more.
+        keeping.abort();
+        twice.abort();
+        assert!(keeping.await.is_err() && twice.await.is_err());
+        write(one, "/file", "five").await;
+        let length = copy
+            .content()
+            .await
+            .unwrap()
+            .wait_longer_than(4)
+            .await
+            .unwrap();
+        assert_eq!((length, kept(&copy).await), (5, (4, 5)));
+        assert_eq!(text(&copy, "/m/three/x").await, "x");
     });
 }

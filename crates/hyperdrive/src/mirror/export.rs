@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ use crate::{Drive, DriveError, Stat};
 #[derive(Debug)]
 pub struct Export {
     drive: Drive,
+    /// Drives mounted in it that are written too, by the key of the mount, each but once.
+    mounted: BTreeMap<String, Drive>,
     folder: Folder,
     path: PathBuf,
     entries: BTreeMap<String, Stat>,
@@ -33,10 +35,12 @@ pub struct Export {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExportOptions {
     force: bool,
+    mounts: bool,
 }
 
 impl ExportOptions {
-    /// The defaults: what somebody else put into the folder stays.
+    /// The defaults: what somebody else put into the folder stays, and mounted drives are named and
+    /// left out.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,6 +49,15 @@ impl ExportOptions {
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Writes mounted drives as well, as folders where they are mounted, in the version that is here
+    /// or, if nothing is, that peers have. One that is mounted at several places is written at the
+    /// first of them only. Logs that are mounted become files.
+    #[must_use]
+    pub fn mounts(mut self, mounts: bool) -> Self {
+        self.mounts = mounts;
         self
     }
 }
@@ -96,6 +109,7 @@ impl Export {
                 error,
             })?,
             path: folder.to_owned(),
+            mounted: BTreeMap::new(),
             entries: BTreeMap::new(),
             before,
             removals: Vec::new(),
@@ -104,7 +118,10 @@ impl Export {
             progress: Progress::default(),
         };
         export.load().await?;
-        export.drop_impossible();
+        if options.mounts {
+            export.load_mounted().await?;
+        }
+        export.drop_impossible(options);
         export.plan_removals();
         export.plan_changes(options)?;
         Ok(export)
@@ -149,7 +166,9 @@ impl Export {
             let done = if stat.is_dir() {
                 self.folder.make_dir(key).map_err(DriveError::Io)
             } else {
-                ahead.advance(&stat);
+                if self.is_own(key) {
+                    ahead.advance(&stat);
+                }
                 self.write_file(key, &stat, &mut told).await
             };
             self.settle(key, done)?;
@@ -188,7 +207,10 @@ impl Export {
     /// The changes in order, but files beyond the known end of the content last.
     async fn possible_first(&mut self) -> Result<Vec<String>, DriveError> {
         let changes = std::mem::take(&mut self.changes);
-        let ends = |key: &String| run_of(&self.entries[key]).map_or(0, |run| run.end);
+        let ends = |key: &String| match run_of(&self.entries[key]) {
+            Some(run) if self.is_own(key) => run.end,
+            _ => 0,
+        };
         if changes.iter().all(|key| ends(key) == 0) {
             return Ok(changes);
         }
@@ -218,8 +240,86 @@ impl Export {
         Ok(())
     }
 
+    /// Adds what is in mounted drives.
+    async fn load_mounted(&mut self) -> Result<(), DriveError> {
+        let mut mounts = self.drive.mount_stream(true);
+        let mut written = HashSet::from([self.drive.key()]);
+        // Mounts of drives that are written elsewhere, with what is mounted in these.
+        let mut skipped = HashSet::new();
+        while let Some(mounted) = mounts.next().await {
+            let mounted = match mounted {
+                Ok(mounted) => mounted,
+                Err(DriveError::BadMount { path, source }) => {
+                    let warning = Warning::new(path, source.to_string());
+                    self.report.warnings.push(warning);
+                    continue;
+                }
+                Err(DriveError::BadEntry { path, fault }) => {
+                    let warning = Warning::new(path, fault.to_string());
+                    self.report.warnings.push(warning);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let at = path::clean(&mounted.path);
+            if at.is_empty() || path::ancestors(&at).any(|above| skipped.contains(above)) {
+                continue;
+            }
+            if !written.insert(mounted.drive.key()) {
+                skipped.insert(at);
+                continue;
+            }
+            let drive = match mounted.drive.checked_out() {
+                Some(_) => mounted.drive,
+                None => mounted.drive.snapshot(),
+            };
+            let mut list = drive.read_key("");
+            loop {
+                match list.next().await {
+                    None => break,
+                    Some(Ok(entry)) if entry.implied => {}
+                    Some(Ok(entry)) => {
+                        let key = path::join(&at, &entry.name);
+                        self.entries.insert(key, entry.stat);
+                    }
+                    Some(Err(error)) => {
+                        let warning = match error {
+                            DriveError::BadEntry { path, fault } => {
+                                Warning::new(path::join(&at, &path[1..]), fault.to_string())
+                            }
+                            error @ DriveError::Trie(_) => Warning::new(&at, error.to_string()),
+                            error => return Err(error),
+                        };
+                        self.report.warnings.push(warning);
+                    }
+                }
+            }
+            self.mounted.insert(at, drive);
+        }
+        Ok(())
+    }
+
+    /// The drive that holds a key.
+    fn holder(&self, key: &str) -> &Drive {
+        if self.mounted.is_empty() {
+            return &self.drive;
+        }
+        let above: Vec<&str> = path::ancestors(key).collect();
+        let mounted = above.iter().rev().find_map(|at| self.mounted.get(*at));
+        mounted.unwrap_or(&self.drive)
+    }
+
+    /// Whether the content of a key is in the drive's own log.
+    fn is_own(&self, key: &str) -> bool {
+        let own = self
+            .entries
+            .get(key)
+            .is_some_and(|stat| stat.mount.is_none());
+        own && self.holder(key).key() == self.drive.key()
+    }
+
     /// Takes out what must not or cannot be written.
-    fn drop_impossible(&mut self) {
+    fn drop_impossible(&mut self, options: ExportOptions) {
         let entries = std::mem::take(&mut self.entries);
         let warnings = &mut self.report.warnings;
         // Files first may turn out to be folders: a later key lies below them.
@@ -230,8 +330,10 @@ impl Export {
         for (key, stat) in entries {
             let reason = if !key.split('/').all(is_plain_name) {
                 Some("its path has a part that is no name")
-            } else if stat.mount.is_some() {
+            } else if stat.mount.is_some() && !options.mounts {
                 Some("it is a mounted drive, which has a link of its own")
+            } else if stat.mount.is_some() && stat.is_dir() && !self.mounted.contains_key(&key) {
+                Some("it is a mounted drive that is written elsewhere, or cannot be read")
             } else if !stat.is_dir() && folders.contains(&key) {
                 Some("the drive has a folder of this name too, which was written")
             } else if stat.is_symlink() {
@@ -372,7 +474,7 @@ impl Export {
         told: &mut impl FnMut(Progress),
     ) -> Result<(), DriveError> {
         let mut content = self
-            .drive
+            .holder(key)
             .read_entry(path::shown(key), stat, 0..u64::MAX)
             .await?;
         let mut file = self.folder.create(key)?;
@@ -397,7 +499,9 @@ impl Export {
                     error,
                 });
             }
-            Err(error @ (DriveError::Io(_) | DriveError::BadEntry { .. })) => {
+            Err(
+                error @ (DriveError::Io(_) | DriveError::BadEntry { .. } | DriveError::NoContent),
+            ) => {
                 self.report
                     .warnings
                     .push(Warning::new(key, error.to_string()));
@@ -422,6 +526,7 @@ impl ReadAhead {
     async fn new(export: &Export, changes: &[String]) -> Result<Self, DriveError> {
         let runs: VecDeque<Range<u64>> = changes
             .iter()
+            .filter(|key| export.is_own(key))
             .filter_map(|key| run_of(export.entries.get(key)?))
             .collect();
         let content = match runs.is_empty() {
@@ -460,7 +565,7 @@ impl ReadAhead {
 
 /// The blocks of a file, if it has any and says so in possible numbers.
 fn run_of(stat: &Stat) -> Option<Range<u64>> {
-    let content = stat.is_file() && stat.blocks > 0;
+    let content = stat.is_file() && stat.mount.is_none() && stat.blocks > 0;
     let end = stat.offset.checked_add(stat.blocks)?;
     content.then_some(stat.offset..end)
 }
