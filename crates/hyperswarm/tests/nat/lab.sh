@@ -2,8 +2,8 @@
 # Two peers, each behind a NAT of its own, and a node of the DHT between them that everybody reaches.
 #
 # usage: lab.sh NODE A KIND-OF-A B KIND-OF-B PATIENCE, where a kind is none, full-cone, port-restricted
-# or symmetric. A announces, B looks for it; what B prints is printed, until it ends or after PATIENCE
-# seconds. NODE, A and B are programs with the arguments of examples/peer.rs.
+# or symmetric. A announces, B looks for it; what B prints is printed, once it says "echoed" or PATIENCE
+# seconds after it said "found". NODE, A and B are programs with the arguments of examples/peer.rs.
 #
 # usage: lab.sh NODE A KIND-OF-A, where A says how others see it.
 #
@@ -91,4 +91,12 @@ fi
 make_side b 12 "$5"
 ip netns exec a "$2" announce nat 198.51.100.1:49737 > /run/a &
 until grep -q announced /run/a; do sleep 0.05; done
-timeout "$6" ip netns exec b "$4" lookup nat 198.51.100.1:49737 || echo "nothing"
+ip netns exec b "$4" lookup nat 198.51.100.1:49737 > /run/b &
+# await WORD SECONDS: until B has said it, or so long.
+await() {
+  timeout "$2" sh -c "until grep -q $1 /run/b; do sleep 0.2; done" || true
+}
+# Starting a program may take a while on a busy machine.
+await found 60
+await echoed "$6"
+cat /run/b

@@ -91,8 +91,8 @@ impl Lab {
         expected: bool,
     ) -> Result<bool, String> {
         let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hyperswarm/tests/nat/lab.sh");
-        // Whoever can meet does so within a second once the programs run, however long that takes
-        // here. Those who cannot get time for one attempt with all its repetitions.
+        // Whoever can meet does so within a second, if the machine is not busy. Those who cannot get time
+        // for one attempt with all its repetitions.
         let patience = if expected { "60" } else { "12" };
         let output = in_namespaces()
             .arg(lab)
