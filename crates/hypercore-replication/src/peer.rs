@@ -446,19 +446,28 @@ impl Peer {
         messages
     }
 
-    /// What to send for a request; nothing if it was answered already.
-    pub(crate) fn answer_request(&mut self, request: Request) -> Result<Option<Answer>, Fault> {
-        if request.bytes > 0 {
-            // The reference asks many times for one byte offset.
-            if self.last_seek == request.bytes {
-                return Ok(None);
+    /// What to send for the requests that `next` gives, up to about so many bytes.
+    pub(crate) fn answer_requests(
+        &mut self,
+        mut next: impl FnMut() -> Option<Request>,
+        max_bytes: usize,
+    ) -> Result<Vec<(Request, Answer)>, Fault> {
+        let last_seek = &mut self.last_seek;
+        // The reference asks many times for one byte offset, which is answered once.
+        let unanswered = || loop {
+            let request = next()?;
+            let again = request.bytes > 0 && *last_seek == request.bytes;
+            if request.bytes > 0 {
+                *last_seek = request.bytes;
             }
-            self.last_seek = request.bytes;
-        }
-        self.log
-            .answer(&request, &mut self.remote_tree)
-            .map(Some)
-            .map_err(|_| Fault::Ours)
+            if !again {
+                return Some(request);
+            }
+        };
+        let answers = self
+            .log
+            .answer_all(unanswered, max_bytes, &mut self.remote_tree);
+        answers.map_err(|_| Fault::Ours)
     }
 
     /// Announces blocks: as ranges, or, where many are scattered over a page, as its bitfield.

@@ -64,6 +64,22 @@ impl Queue {
         Some((channel, job))
     }
 
+    /// The next question about one log, out of turn, if it is a request.
+    pub(crate) fn pop_request(&mut self, channel: Channel) -> Option<Request> {
+        let jobs = self.jobs.get_mut(&channel)?;
+        let Job::Request(request) = *jobs.order.front()? else {
+            return None;
+        };
+        jobs.known.remove(&Job::Request(request));
+        jobs.order.pop_front();
+        self.length -= 1;
+        if jobs.order.is_empty() {
+            self.jobs.remove(&channel);
+            self.turns.retain(|turn| *turn != channel);
+        }
+        Some(request)
+    }
+
     /// Takes back a request, as asked by the remote.
     pub(crate) fn cancel(&mut self, channel: Channel, index: u64, bytes: u64, hash: bool) {
         self.retain(channel, |job| {

@@ -74,7 +74,10 @@ pub enum ReplicatorEvent {
 const MAX_FAULTS: u32 = 8;
 
 /// Answers are made only while fewer bytes than this wait to be sent.
-const MAX_QUEUED_BYTES: usize = 256 << 10;
+const MAX_QUEUED_BYTES: usize = 512 << 10;
+
+/// Most answers about one log before another has its turn.
+const MAX_ANSWERS: usize = 32;
 
 /// Nothing is announced or asked while more bytes than this wait to be sent, and nothing is read
 /// while twice as many do.
@@ -243,12 +246,7 @@ impl Replicator {
     /// The next bytes to send. Requests of the remote are answered here, so that no more answers
     /// wait in memory than the stream takes.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        while self.connection.queued_bytes() < MAX_QUEUED_BYTES {
-            let Some((channel, job)) = self.queue.pop() else {
-                break;
-            };
-            self.answer(channel, job);
-        }
+        while self.connection.queued_bytes() < MAX_QUEUED_BYTES && self.answer_next() {}
         self.pump_all();
         self.connection.poll_transmit()
     }
@@ -556,33 +554,53 @@ impl Replicator {
         }
     }
 
-    /// Sends what the remote asked for.
-    fn answer(&mut self, channel: Channel, job: Job) {
-        let Some(peer) = self.peers.get_mut(&channel) else {
-            return;
+    /// Sends what the remote asked for next. False if there is nothing.
+    fn answer_next(&mut self) -> bool {
+        let Some((channel, job)) = self.queue.pop() else {
+            return false;
         };
-        match job {
+        let Some(peer) = self.peers.get_mut(&channel) else {
+            return true;
+        };
+        let first = match job {
             Job::Want { start, length } => {
                 for message in peer.answer_want(start, length) {
                     self.send(channel, message);
                 }
+                return true;
             }
-            Job::Request(request) => match peer.answer_request(request) {
-                Ok(Some(Answer::Data {
-                    index,
-                    value,
-                    proof,
-                })) => {
-                    let data = Message::Data(exchange::data(index, value, proof));
-                    // Node's `append` takes blocks that fit no frame.
-                    if self.connection.send(channel, data).is_err() {
-                        self.send(channel, refusal(index));
-                    }
+            Job::Request(request) => request,
+        };
+        let queue = &mut self.queue;
+        let first = std::iter::once(first);
+        let more = std::iter::from_fn(|| queue.pop_request(channel));
+        let mut requests = first.chain(more).take(MAX_ANSWERS);
+        let room = MAX_QUEUED_BYTES.saturating_sub(self.connection.queued_bytes());
+        match peer.answer_requests(|| requests.next(), room) {
+            Err(fault) => self.fail(channel, fault),
+            Ok(answers) => {
+                for (request, answer) in answers {
+                    self.send_answer(channel, request.index, answer);
                 }
-                Ok(Some(Answer::Missing)) => self.send(channel, refusal(request.index)),
-                Ok(None) => {}
-                Err(fault) => self.fail(channel, fault),
-            },
+            }
+        }
+        true
+    }
+
+    fn send_answer(&mut self, channel: Channel, asked: u64, answer: Answer) {
+        let Answer::Data {
+            index,
+            value,
+            proof,
+        } = answer
+        else {
+            self.send(channel, refusal(asked));
+            return;
+        };
+        let data = Message::Data(exchange::data(index, value, proof));
+        // Node's `append` takes blocks that fit no frame.
+        if self.connection.send(channel, data).is_err() {
+            self.send(channel, refusal(index));
         }
     }
 

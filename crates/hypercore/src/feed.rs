@@ -21,6 +21,7 @@ mod peer;
 mod plan;
 mod read;
 mod receive;
+mod serve;
 mod shared;
 mod supply;
 mod swarm;
@@ -33,10 +34,11 @@ pub use mailbox::{
     MAX_MAIL_BYTES, MAX_MAILBOX_BYTES, MAX_MAILBOX_NAME_BYTES, MAX_MAILBOXES, MAX_WAITING_MAIL,
     MAX_WAITING_MAIL_BYTES, Mailbox, MailboxError,
 };
-pub use peer::{Answer, Changes, Peer};
+pub use peer::{Changes, Peer};
 pub use plan::{Request, RequestLimits};
 pub use read::{Blocks, ReadRange};
 pub use receive::{DataError, Delivery, Received};
+pub use serve::Answer;
 pub use shared::AvailableHold;
 pub use supply::HintBudget;
 pub use swarm::{PeerId, Stats};

@@ -10,7 +10,6 @@ use super::events::FeedEvent;
 use super::plan::{Request, RequestLimits};
 use super::supply::{HintBudget, Key};
 use super::swarm::{PeerId, REGION_BLOCKS};
-use crate::{Hypercore, Proof, ReadError, RemoteTree, Seek};
 
 /// A remote that has the log open, as its replicator tells the [`Feed`] about it.
 ///
@@ -25,22 +24,6 @@ use crate::{Hypercore, Proof, ReadError, RemoteTree, Seek};
 pub struct Peer {
     pub(super) feed: Feed,
     pub(super) id: PeerId,
-}
-
-/// What to send for a request.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// A block, or only the nodes that prove it.
-    Data {
-        /// The block that was found.
-        index: u64,
-        /// Its bytes, unless only the proof was wanted.
-        value: Option<Bytes>,
-        /// What proves it.
-        proof: Proof,
-    },
-    /// It is not here.
-    Missing,
 }
 
 /// What changed here since the remote was last told.
@@ -374,66 +357,12 @@ impl Peer {
             .map_or(Vec::new(), |core| core.want_bitfield(start, length))
     }
 
-    /// What to send for the remote's request. `remote` remembers which nodes the remote has, for
-    /// as long as it has the log open.
-    ///
-    /// What is damaged here counts as missing. Errors are those that every other request would
-    /// meet as well.
-    pub fn answer(&self, request: &Request, remote: &mut RemoteTree) -> Result<Answer, ReadError> {
-        let found = {
-            let core = self.feed.shared.core();
-            look_up(core.as_ref().ok_or(ReadError::Closed)?, request, remote)
-        };
-        if self.is_ahead_of_disk(found.as_ref().ok().and_then(Option::as_ref)) {
-            self.feed.shared.flush()?;
-        }
-        let answer = match found {
-            Err(error @ (ReadError::Storage(_) | ReadError::Closed)) => return Err(error),
-            Err(_) | Ok(None) => Answer::Missing,
-            Ok(Some(answer)) => answer,
-        };
-        if let Answer::Data {
-            index,
-            value: Some(value),
-            ..
-        } = &answer
-        {
-            self.count_upload(*index, value.len());
-        }
-        Ok(answer)
-    }
-
     /// The remote asks what is here: what was appended is made durable, so that it may be told.
     fn settle(&self) {
         if self.feed.needs_flush() {
             // The error comes again from the next flush, and until then nothing is shown.
             let _ = self.feed.shared.flush();
         }
-    }
-
-    /// Whether an answer would show what a power cut could still take: a block, or a length.
-    fn is_ahead_of_disk(&self, answer: Option<&Answer>) -> bool {
-        let Some(Answer::Data { index, proof, .. }) = answer else {
-            return false;
-        };
-        let core = self.feed.shared.core();
-        core.as_ref().is_some_and(|core| {
-            let durable = core.durable_length();
-            durable < core.length() && (*index >= durable || proof.signature.is_some())
-        })
-    }
-
-    fn count_upload(&self, index: u64, bytes: usize) {
-        let mut woken = Vec::new();
-        {
-            let mut swarm = self.feed.shared.swarm();
-            swarm.stats.uploaded_blocks += 1;
-            swarm.stats.uploaded_bytes += bytes as u64;
-            swarm
-                .subscribers
-                .send(|| FeedEvent::Uploaded { index, bytes }, &mut woken);
-        }
-        woken.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -451,29 +380,4 @@ impl Drop for Peer {
         }
         self.feed.shared.wake(woken);
     }
-}
-
-/// The block that a request is for, with its proof.
-fn look_up(
-    core: &Hypercore,
-    request: &Request,
-    remote: &mut RemoteTree,
-) -> Result<Option<Answer>, ReadError> {
-    let (mut index, mut digest) = (request.index, request.nodes);
-    if request.bytes > 0
-        && let Seek::Found { block, .. } = core.seek(request.bytes)?
-        && block < core.length()
-    {
-        (index, digest) = (block, 0);
-    }
-    let value = if request.hash { None } else { core.get(index)? };
-    if value.is_none() && !request.hash {
-        return Ok(None);
-    }
-    let proof = core.proof(index, digest, request.hash, remote)?;
-    Ok(proof.map(|proof| Answer::Data {
-        index,
-        value,
-        proof,
-    }))
 }

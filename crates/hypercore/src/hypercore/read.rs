@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use hypercore_crypto::{Hash, leaf_hash};
+use hypercore_crypto::{Hash, leaf_hash, leaf_hashes};
 
 use crate::hypercore::Hypercore;
 use crate::options::MAX_STORED_BLOCK_BYTES;
@@ -49,6 +49,29 @@ impl Hypercore {
             next += leaves.len() as u64;
         }
         Ok(blocks)
+    }
+
+    /// As [`get`](Self::get), but the block has to be checked, with others, by
+    /// [`check`](Self::check).
+    pub(crate) fn read_unchecked(&self, index: u64) -> Result<Option<Unchecked>, ReadError> {
+        if !self.has(index) {
+            return Ok(None);
+        }
+        let (offset, leaf) = self.locate(index)?;
+        let block = self.read(index, offset, leaf.bytes)?.into();
+        Ok(Some(Unchecked { block, leaf }))
+    }
+
+    /// The blocks that match their leaves, in order; `None` for the others.
+    pub(crate) fn check(&self, read: Vec<Unchecked>) -> Vec<Option<Bytes>> {
+        if !self.options.verify_reads {
+            return read.into_iter().map(|read| Some(read.block)).collect();
+        }
+        let blocks: Vec<&Bytes> = read.iter().map(|read| &read.block).collect();
+        let hashes = leaf_hashes(&blocks);
+        let checked = read.into_iter().zip(hashes);
+        let checked = checked.map(|(read, hash)| (hash == read.leaf.hash).then_some(read.block));
+        checked.collect()
     }
 
     fn read(&self, index: u64, offset: u64, bytes: usize) -> Result<Vec<u8>, ReadError> {
@@ -99,6 +122,19 @@ impl Hypercore {
             leaves.push(leaf);
         }
         Ok((offset, leaves))
+    }
+}
+
+/// A block that was not compared with its leaf yet.
+#[derive(Debug)]
+pub(crate) struct Unchecked {
+    block: Bytes,
+    leaf: Leaf,
+}
+
+impl Unchecked {
+    pub(crate) fn bytes(&self) -> usize {
+        self.block.len()
     }
 }
 
