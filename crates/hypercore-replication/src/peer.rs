@@ -15,6 +15,8 @@ pub(crate) struct Peer {
     pub(crate) log: hypercore::Peer,
     /// Whether the remote has opened the log too.
     open: bool,
+    /// What the remote knows that we do.
+    told: wire::Status,
     /// What the remote does.
     remote: wire::Status,
     /// Whether the remote said so since we last said what we do.
@@ -94,6 +96,12 @@ const _: () = assert!(hypercore::MAX_MAILBOXES <= wire::MAX_EXTENSIONS);
 const _: () = assert!(hypercore::MAX_MAILBOX_NAME_BYTES <= wire::MAX_EXTENSION_NAME_BYTES);
 const _: () = assert!(hypercore::MAX_MAIL_BYTES + 16 <= wire::MAX_BODY_BYTES);
 
+/// What each side assumes of the other until it hears otherwise.
+const EVERYTHING: wire::Status = wire::Status {
+    uploading: true,
+    downloading: true,
+};
+
 const PAGE_BLOCKS: u64 = 8192;
 const REGION_BLOCKS: u64 = 1 << 20;
 
@@ -119,10 +127,8 @@ impl Peer {
         Self {
             log,
             open: false,
-            remote: wire::Status {
-                uploading: true,
-                downloading: true,
-            },
+            told: EVERYTHING,
+            remote: EVERYTHING,
             remote_answered: false,
             remote_ack: false,
             remote_tree: RemoteTree::default(),
@@ -158,10 +164,13 @@ impl Peer {
             self.log.poll_mailboxes().unwrap_or_default(),
             config,
         )];
-        if !config.upload || !self.downloading {
-            messages.push(self.status(config));
-        }
+        self.tell_status(config, &mut messages);
         messages
+    }
+
+    /// Whether the remote's questions are answered.
+    pub(crate) fn is_uploading(&self, config: &Config) -> bool {
+        config.upload && self.feed().is_uploading()
     }
 
     pub(crate) fn handle_status(&mut self, status: wire::Status) {
@@ -361,6 +370,7 @@ impl Peer {
         if let Some(names) = self.log.poll_mailboxes() {
             messages.push(options(names, config));
         }
+        self.tell_status(config, messages);
         if !self.downloading {
             if !self.log.is_needed() {
                 return;
@@ -368,7 +378,7 @@ impl Peer {
             // A log that was written here lost blocks, and somebody wants them back.
             self.downloading = true;
             self.has_downloaded = true;
-            messages.push(self.status(config));
+            self.tell_status(config, messages);
         }
         if !self.announces_all {
             while let Some(region) = self.log.poll_region() {
@@ -413,10 +423,11 @@ impl Peer {
         if config.live || !self.open {
             return false;
         }
-        if self.downloading && !self.log.is_unanswered() && !self.log.is_needed() {
+        let needed = self.log.is_needed() && self.feed().is_downloading();
+        if self.downloading && !self.log.is_unanswered() && !needed {
             self.downloading = false;
             self.remote_answered = false;
-            messages.push(self.status(config));
+            self.tell_status(config, messages);
         }
         // Whoever is done last hears it from the other, and closes.
         let finished = !self.downloading && !self.remote.downloading && self.remote_answered;
@@ -508,12 +519,16 @@ impl Peer {
         })
     }
 
-    fn status(&self, config: &Config) -> Message {
-        let wire = wire::Status {
-            uploading: config.upload,
-            downloading: self.downloading,
+    /// Tells the remote what we do, if that changed.
+    fn tell_status(&mut self, config: &Config, messages: &mut Vec<Message>) {
+        let status = wire::Status {
+            uploading: self.is_uploading(config),
+            downloading: self.downloading && self.feed().is_downloading(),
         };
-        Message::Status(wire)
+        if status != self.told {
+            messages.push(Message::Status(status));
+            self.told = status;
+        }
     }
 
     /// The remote answered a request.

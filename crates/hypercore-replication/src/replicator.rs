@@ -453,7 +453,7 @@ impl Replicator {
             }
             Message::Want(wire::Want { start, length }) => {
                 peer.has_asked = true;
-                if self.config.upload
+                if peer.is_uploading(&self.config)
                     && start.is_multiple_of(PAGE_BLOCKS)
                     && length.is_multiple_of(PAGE_BLOCKS)
                     && start < MAX_BLOCKS
@@ -462,7 +462,7 @@ impl Replicator {
                 }
             }
             Message::Request(request) => {
-                if self.config.upload {
+                if peer.is_uploading(&self.config) {
                     self.queue
                         .push(channel, Job::Request(exchange::request_from(request)));
                 }

@@ -48,6 +48,7 @@ pub use write::BlockWriter;
 use demand::{Seeking, Selected};
 use get::Get;
 use shared::Shared;
+use swarm::Swarm;
 
 /// A cloneable handle on a log, whose `get` waits for blocks that have not arrived.
 ///
@@ -597,6 +598,47 @@ impl Feed {
     /// What was exchanged with peers since the log was opened.
     pub fn stats(&self) -> Stats {
         self.shared.swarm().stats
+    }
+
+    /// What was exchanged with each remote that takes part, since it joined. What those exchanged that
+    /// have left is in [`stats`](Self::stats) alone.
+    pub fn peer_stats(&self) -> Vec<(PeerId, Stats)> {
+        let swarm = self.shared.swarm();
+        let peers = swarm.peers.iter();
+        peers.map(|(id, supply)| (*id, supply.stats)).collect()
+    }
+
+    /// Whether peers are sent what they ask for (default: yes), from now on. Those that are connected
+    /// are told.
+    pub fn set_uploading(&self, on: bool) {
+        self.switch(|swarm| swarm.upload.set(on));
+    }
+
+    /// Whether peers are sent what they ask for.
+    pub fn is_uploading(&self) -> bool {
+        self.shared.swarm().upload.is_on()
+    }
+
+    /// Whether anything is asked of peers (default: yes), from now on. What somebody waits for stays
+    /// wanted, and is asked for when it is switched on again; what was asked for before may still
+    /// come.
+    pub fn set_downloading(&self, on: bool) {
+        self.switch(|swarm| swarm.download.set(on));
+    }
+
+    /// Whether anything is asked of peers.
+    pub fn is_downloading(&self) -> bool {
+        self.shared.swarm().download.is_on()
+    }
+
+    fn switch(&self, turn: impl FnOnce(&mut Swarm)) {
+        {
+            let mut swarm = self.shared.swarm();
+            turn(&mut swarm);
+            swarm.revisit_all();
+            swarm.ring_all();
+        }
+        self.shared.changed();
     }
 
     /// What happens to the log from now on.

@@ -9,7 +9,7 @@ use super::Feed;
 use super::events::FeedEvent;
 use super::plan::{Request, RequestLimits};
 use super::supply::{HintBudget, Key};
-use super::swarm::{PeerId, REGION_BLOCKS};
+use super::swarm::{PeerId, REGION_BLOCKS, Stats};
 
 /// A remote that has the log open, as its replicator tells the [`Feed`] about it.
 ///
@@ -58,6 +58,13 @@ impl Peer {
     /// The log.
     pub fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    /// What was exchanged with the remote since it joined.
+    pub fn stats(&self) -> Stats {
+        let swarm = self.feed.shared.swarm();
+        let supply = swarm.peers.get(&self.id);
+        supply.map(|supply| supply.stats).unwrap_or_default()
     }
 
     /// Bounds what is remembered of what the remote says to have, together with what it says of

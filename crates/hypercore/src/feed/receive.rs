@@ -151,7 +151,10 @@ impl Peer {
         shared.set_dirty();
         let mut swarm = shared.swarm();
         match (&result, value) {
-            (Ok(Received::Stored), Some(value)) => swarm.stored(core, index, value.len(), woken),
+            (Ok(Received::Stored), Some(value)) => {
+                swarm.count_download(self.id, value.len());
+                swarm.stored(core, index, value.len(), woken);
+            }
             (Ok(_), _) => swarm.unreserve(self.id, key),
             (Err(error), _) => {
                 swarm.give_up(self.id, key, length);

@@ -106,8 +106,7 @@ impl Peer {
                 } = answer
                 {
                     let (index, bytes) = (*index, value.len());
-                    swarm.stats.uploaded_blocks += 1;
-                    swarm.stats.uploaded_bytes += bytes as u64;
+                    swarm.count_upload(self.id, bytes);
                     let event = || FeedEvent::Uploaded { index, bytes };
                     swarm.subscribers.send(event, &mut woken);
                 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use super::blocks::BlockSet;
 use super::mailbox::PeerMail;
 use super::plan::Cursor;
+use super::swarm::Stats;
 
 /// What one peer offers of the log, and what was asked of it.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub(super) struct Supply {
     pub(super) cursors: HashMap<u64, Cursor>,
     /// The selection to be served next.
     pub(super) turn: u64,
+    pub(super) stats: Stats,
 }
 
 /// What a request is for: the block itself, or only the tree nodes that prove it.
@@ -85,6 +87,7 @@ impl Supply {
             mail: PeerMail::default(),
             cursors: HashMap::new(),
             turn: 0,
+            stats: Stats::default(),
         }
     }
 

@@ -31,6 +31,9 @@ pub(super) struct Swarm {
     pub(super) peers: BTreeMap<PeerId, Supply>,
     pub(super) subscribers: Subscribers,
     pub(super) stats: Stats,
+    /// Whether peers are answered, and whether they are asked for blocks.
+    pub(super) upload: Switch,
+    pub(super) download: Switch,
     pub(super) mailboxes: Mailboxes,
     /// Which peer each block was asked of.
     reserved: HashMap<u64, PeerId>,
@@ -41,6 +44,22 @@ pub(super) struct Swarm {
     next_peer: PeerId,
     /// Blocks that were appended here and may not be announced yet: a power cut could take them.
     unannounced: Range<u64>,
+}
+
+/// On unless it was switched off.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Switch {
+    off: bool,
+}
+
+impl Switch {
+    pub(super) fn is_on(self) -> bool {
+        !self.off
+    }
+
+    pub(super) fn set(&mut self, on: bool) {
+        self.off = !on;
+    }
 }
 
 /// What was exchanged with peers, since the log was opened.
@@ -55,6 +74,18 @@ pub struct Stats {
     pub downloaded_blocks: u64,
     /// Their bytes.
     pub downloaded_bytes: u64,
+}
+
+impl Stats {
+    fn downloaded(&mut self, bytes: usize) {
+        self.downloaded_blocks += 1;
+        self.downloaded_bytes += bytes as u64;
+    }
+
+    fn uploaded(&mut self, bytes: usize) {
+        self.uploaded_blocks += 1;
+        self.uploaded_bytes += bytes as u64;
+    }
 }
 
 impl Swarm {
@@ -152,6 +183,9 @@ impl Swarm {
         limits: RequestLimits,
         requests: &mut Vec<Request>,
     ) {
+        if !self.download.is_on() {
+            return;
+        }
         let local = core.length();
         let updates = self.peers.values().flat_map(|supply| {
             supply
@@ -307,8 +341,6 @@ impl Swarm {
         self.reserved.remove(&index);
         self.demand.stored(core, index, woken);
         self.announce(index..index + 1);
-        self.stats.downloaded_blocks += 1;
-        self.stats.downloaded_bytes += bytes as u64;
         self.subscribers
             .send(|| FeedEvent::Downloaded { index, bytes }, woken);
     }
@@ -363,6 +395,22 @@ impl Swarm {
         if !blocks.is_empty() {
             self.unannounced.start = blocks.end;
             self.announce(blocks);
+        }
+    }
+
+    /// A peer brought a block that was stored.
+    pub(super) fn count_download(&mut self, peer: PeerId, bytes: usize) {
+        self.stats.downloaded(bytes);
+        if let Some(supply) = self.peers.get_mut(&peer) {
+            supply.stats.downloaded(bytes);
+        }
+    }
+
+    /// A block is sent to a peer.
+    pub(super) fn count_upload(&mut self, peer: PeerId, bytes: usize) {
+        self.stats.uploaded(bytes);
+        if let Some(supply) = self.peers.get_mut(&peer) {
+            supply.stats.uploaded(bytes);
         }
     }
 
