@@ -38,6 +38,7 @@ mod mirror;
 mod network;
 mod node;
 mod patience;
+mod readers;
 mod record;
 mod root;
 mod running;

@@ -20,7 +20,7 @@ use crate::discovery::{self, Discovery, DiscoveryOptions, Prospect};
 use crate::disk::{Disk, Failure};
 use crate::network::{Carry, Network, Standing, Target};
 use crate::running::{Announcement, Running};
-use crate::{NodeError, Root};
+use crate::{NodeError, Root, readers};
 
 /// A store, its drives and its connections. Clones are handles on the same node.
 ///
@@ -189,10 +189,14 @@ impl Node {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
         }
-        self.inner
-            .store
-            .close()
-            .map_err(|source| self.inner.storage_error(source))
+        let closed = self.inner.store.close();
+        if self.inner.is_beside() {
+            let root = self.inner.root.clone();
+            // However that goes, it is no concern of whoever closes.
+            let _ =
+                tokio::task::spawn_blocking(move || readers::tidy(&root, readers::BOUNDS)).await;
+        }
+        closed.map_err(|source| self.inner.storage_error(source))
     }
 }
 

@@ -43,9 +43,14 @@ impl Root {
         self.path.join("storage").join("node.json")
     }
 
+    /// Where the stores of readers are.
+    pub(crate) fn readers(&self) -> PathBuf {
+        self.path.join("readers")
+    }
+
     /// The store of the reader number `n`.
     pub(crate) fn reader(&self, n: u32) -> PathBuf {
-        self.path.join("readers").join(n.to_string())
+        self.readers().join(n.to_string())
     }
 }
 

@@ -46,3 +46,24 @@ async fn a_holder_that_ends_soon_is_waited_for() {
     brief.close().await.unwrap();
     next.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn four_stores_of_readers_are_kept_and_what_is_open_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::new(dir.path());
+    let _holder = Node::open(root.clone(), Access::Hold).await.unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..7 {
+        readers.push(Node::open(root.clone(), Access::Read).await.unwrap());
+    }
+    let there = |n: u32| dir.path().join(format!("readers/{n}")).exists();
+    // The first one stays open; the others end one after the other.
+    let first = readers.remove(0);
+    for reader in readers {
+        reader.close().await.unwrap();
+    }
+    let kept: Vec<u32> = (0..7).filter(|n| there(*n)).collect();
+    assert_eq!(kept, [0, 4, 5, 6]);
+    first.close().await.unwrap();
+    assert_eq!((0..7).filter(|n| there(*n)).count(), 4);
+}
