@@ -84,6 +84,22 @@ pub(crate) struct Global {
         help_heading = "Everywhere"
     )]
     pub(crate) bootstrap: Option<Vec<String>>,
+
+    /// Find peers in BitTorrent's DHT too
+    ///
+    /// It is the largest that there is; its nodes see the first 20 bytes of the discovery key, and who
+    /// looks for it. Other nodes to begin with than the public ones go behind an equals sign.
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT,...",
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ',',
+        value_parser = host_port,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) mainline: Option<Vec<String>>,
 }
 
 #[derive(Debug, Subcommand)]

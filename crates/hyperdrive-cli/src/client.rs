@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use hyperdrive_daemon::{
-    Access, DiscoveryOptions, DriveError, Freshness, Node, NodeError, Port, Root, Warning,
+    Access, DiscoveryOptions, DriveError, Freshness, MAINLINE_BOOTSTRAP, Node, NodeError, Port,
+    Root, Warning,
 };
 use hyperdrive_url::Link;
 
@@ -444,6 +445,12 @@ fn options(global: &Global) -> DiscoveryOptions {
     options.lan = !global.no_lan;
     if let Some(bootstrap) = &global.bootstrap {
         options.bootstrap.clone_from(bootstrap);
+    }
+    if let Some(mainline) = &global.mainline {
+        options.mainline.clone_from(mainline);
+        if mainline.is_empty() {
+            options.mainline = MAINLINE_BOOTSTRAP.map(str::to_owned).to_vec();
+        }
     }
     options
 }

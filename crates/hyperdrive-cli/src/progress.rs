@@ -148,7 +148,8 @@ fn bar(verb: &'static str, meter: Option<&Meter>) -> ProgressBar {
     let template = "{prefix} {wide_bar} {msg}  {binary_bytes}/{binary_total_bytes}  \
                     {binary_bytes_per_sec}  {eta} left";
     let template = match meter {
-        Some(_) => format!("{template}  {{peers}}"),
+        // On a line of their own, or they would leave no room for the bar.
+        Some(_) => format!("{template}\n{{peers}}"),
         None => template.to_owned(),
     };
     if let Ok(style) = ProgressStyle::with_template(&template) {

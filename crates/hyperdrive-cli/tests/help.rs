@@ -13,7 +13,7 @@ fn every_command_explains_itself_with_an_example() {
         assert!(help.contains("Usage: hyperdrive"), "{command}:\n{help}");
         assert!(help.contains("Examples:"), "{command}:\n{help}");
         assert!(help.contains("--storage"), "{command}:\n{help}");
-        for option in ["--no-swarm", "--no-lan", "--bootstrap"] {
+        for option in ["--no-swarm", "--no-lan", "--bootstrap", "--mainline"] {
             assert!(help.contains(option), "{command}:\n{help}");
         }
         run([command, "-h"]).expect(0);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hypercore_runtime::{Runtime, TcpListener};
-use hyperswarm::{Connection, Id, JoinOptions, Swarm, SwarmConfig, SwarmStatus};
+use hyperswarm::{Connection, Id, JoinOptions, MainlineConfig, Swarm, SwarmConfig, SwarmStatus};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -18,6 +18,9 @@ pub struct DiscoveryOptions {
     pub bootstrap: Vec<String>,
     /// Whether to look on the local network too. Default: true.
     pub lan: bool,
+    /// Nodes of BitTorrent's DHT to begin with there, as `host:port`, if peers are to be looked for in
+    /// that one too. Default: none, and then it is left alone. See [`MAINLINE_BOOTSTRAP`].
+    pub mainline: Vec<String>,
 }
 
 impl Default for DiscoveryOptions {
@@ -25,6 +28,7 @@ impl Default for DiscoveryOptions {
         Self {
             bootstrap: DEFAULT_BOOTSTRAP.map(str::to_owned).to_vec(),
             lan: true,
+            mainline: Vec::new(),
         }
     }
 }
@@ -186,6 +190,12 @@ async fn run(
     config.use_dht = !config.dht.bootstrap.is_empty();
     config.use_lan = options.lan;
     config.dht.id = id.map(Id::from_bytes);
+    let mainline = resolve(&options.mainline).await;
+    if !mainline.is_empty() {
+        let mut further = MainlineConfig::default();
+        further.bootstrap = mainline;
+        config.mainline = Some(further);
+    }
     let swarm = match listener {
         Some(listener) => Swarm::with_listener(runtime, listener, config),
         None => Swarm::bind(runtime, config).await,
@@ -259,6 +269,13 @@ pub const DEFAULT_BOOTSTRAP: [&str; 3] = [
     "bootstrap1.hyperdht.org:49737",
     "bootstrap2.hyperdht.org:49737",
     "bootstrap3.hyperdht.org:49737",
+];
+
+/// Nodes of BitTorrent's DHT that everybody knows.
+pub const MAINLINE_BOOTSTRAP: [&str; 3] = [
+    "router.bittorrent.com:6881",
+    "dht.transmissionbt.com:6881",
+    "router.utorrent.com:6881",
 ];
 
 /// Hosts to begin with that are used.

@@ -49,7 +49,7 @@ mod task;
 mod traffic;
 mod watch;
 
-pub use discovery::{DEFAULT_BOOTSTRAP, DhtNode, DiscoveryOptions};
+pub use discovery::{DEFAULT_BOOTSTRAP, DhtNode, DiscoveryOptions, MAINLINE_BOOTSTRAP};
 pub use editor::{Differences, Editor, Log};
 pub use error::{FolderFault, NodeError};
 pub use hyperdrive::mirror::{Exported, Imported, Progress, Warning};
