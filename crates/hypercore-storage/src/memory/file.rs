@@ -35,22 +35,21 @@ impl Storage for MemoryFile {
         Ok(())
     }
 
-    fn write(&self, offset: u64, mut data: &[u8]) -> io::Result<()> {
-        let end = end(offset, data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
-        if data.is_empty() {
-            return Ok(());
-        }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        end(offset, data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
         let mut pages = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for (page, range) in split(offset, data.len()) {
-            let (part, rest) = data.split_at(range.len());
-            let page = pages.of.entry(page).or_default();
-            if page.len() < range.end {
-                page.resize(range.end, 0);
-            }
-            page[range].copy_from_slice(part);
-            data = rest;
+        pages.write(offset, data);
+        Ok(())
+    }
+
+    fn write_vectored(&self, mut offset: u64, parts: &[&[u8]]) -> io::Result<()> {
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        end(offset, bytes).ok_or(io::ErrorKind::FileTooLarge)?;
+        let mut pages = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for part in parts {
+            pages.write(offset, part);
+            offset += part.len() as u64;
         }
-        pages.len = pages.len.max(end);
         Ok(())
     }
 
@@ -84,6 +83,26 @@ impl Storage for MemoryFile {
 }
 
 impl Pages {
+    /// Writes what does not reach beyond the largest file.
+    fn write(&mut self, offset: u64, mut data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        self.len = self.len.max(offset + data.len() as u64);
+        for (page, range) in split(offset, data.len()) {
+            let (part, rest) = data.split_at(range.len());
+            let page = self.of.entry(page).or_default();
+            if page.len() < range.start {
+                page.resize(range.start, 0);
+            }
+            // What is there is written over, what is not is put behind it.
+            let held = page.len().min(range.end) - range.start;
+            page[range.start..range.start + held].copy_from_slice(&part[..held]);
+            page.extend_from_slice(&part[held..]);
+            data = rest;
+        }
+    }
+
     /// Makes a range that is not empty read as zeros, and frees the pages that lie in it.
     fn clear(&mut self, range: Range<u64>) {
         let (first, last) = (range.start / PAGE_BYTES, (range.end - 1) / PAGE_BYTES);
