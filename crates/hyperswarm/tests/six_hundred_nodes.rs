@@ -6,16 +6,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hyperswarm::Node;
 use hyperswarm_dht::{AnnounceOptions, CLOSEST_NODES, Id, LookupOptions};
 
 mod common;
-use common::{ephemeral, on_tokio, persistent};
+use common::{ephemeral, on_tokio_within, persistent};
 
 #[test]
 fn lookups_among_six_hundred_nodes_cost_no_more_than_in_the_reference() {
-    on_tokio(|runtime| async move {
+    on_tokio_within(Duration::from_secs(600), |runtime| async move {
         let first = persistent(&runtime, &[]);
         let known = [first.local_addr()];
         let mut nodes = vec![first];

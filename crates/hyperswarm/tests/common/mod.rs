@@ -17,25 +17,33 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a test on tokio.
 pub(crate) fn on_tokio<F: Future<Output = ()>>(test: impl FnOnce(Arc<dyn Runtime>) -> F) {
+    on_tokio_within(LIMIT, test);
+}
+
+/// Runs a test on tokio that has much to do, and may take longer on a machine that does much else.
+pub(crate) fn on_tokio_within<F: Future<Output = ()>>(
+    limit: Duration,
+    test: impl FnOnce(Arc<dyn Runtime>) -> F,
+) {
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new(tokio.handle().clone()));
-    tokio.block_on(within_limit(runtime.clone(), test(runtime)));
+    tokio.block_on(within(limit, runtime.clone(), test(runtime)));
 }
 
 /// Runs a test on async-std.
 pub(crate) fn on_async_std<F: Future<Output = ()>>(test: impl FnOnce(Arc<dyn Runtime>) -> F) {
     let runtime: Arc<dyn Runtime> = Arc::new(AsyncStd::new());
-    block_on(within_limit(runtime.clone(), test(runtime)));
+    block_on(within(LIMIT, runtime.clone(), test(runtime)));
 }
 
-async fn within_limit(runtime: Arc<dyn Runtime>, test: impl Future<Output = ()>) {
+async fn within(limit: Duration, runtime: Arc<dyn Runtime>, test: impl Future<Output = ()>) {
     let late = async {
-        runtime.sleep(LIMIT).await;
-        panic!("the test took longer than {LIMIT:?}");
+        runtime.sleep(limit).await;
+        panic!("the test took longer than {limit:?}");
     };
     or(test, late).await;
 }
