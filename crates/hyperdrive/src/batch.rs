@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hypertrie::{Op, PutOptions};
 
 use crate::content::{Appender, Run};
 use crate::lookup::{MOUNT_FLAG, record};
-use crate::{Attributes, Drive, DriveError, FileType, Mount, Stat, path, write};
+use crate::{Attributes, Chunker, Drive, DriveError, FileType, Mount, Stat, path, write};
 
 impl Drive {
     /// Begins to write many entries with few appends.
@@ -127,6 +129,11 @@ impl Batch {
         let ops = std::mem::take(&mut self.ops);
         self.drive.trie.batch(ops).await?;
         Ok(())
+    }
+
+    /// Has files cut into blocks otherwise than the drive's options say.
+    pub(crate) fn set_chunker(&mut self, chunker: Arc<dyn Chunker>) {
+        self.appender.set_chunker(chunker);
     }
 
     /// Begins a file that is given piece by piece. Several cannot be written at once.

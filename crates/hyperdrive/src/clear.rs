@@ -154,7 +154,7 @@ impl Drive {
             if let Some(old) = sharing.remove(&node.key) {
                 keep(&old, node.seq, free);
             }
-            if decode(&node).is_some_and(|run| free.overlaps(&run)) {
+            if run_in(&node).is_some_and(|run| free.overlaps(&run)) {
                 sharing.insert(node.key.clone(), node);
             }
         }
@@ -195,9 +195,9 @@ impl Drive {
     /// if that cannot be found out without peers.
     fn run_now(&self, node: &Node) -> Option<Range<u64>> {
         match self.trie.get(&node.key).now_or_never() {
-            Some(Ok(Some(now))) => decode(&now),
+            Some(Ok(Some(now))) => run_in(&now),
             Some(Ok(None)) => None,
-            _ => decode(node),
+            _ => run_in(node),
         }
     }
 }
@@ -274,7 +274,7 @@ impl<'a> LocalNodes<'a> {
 }
 
 /// The blocks of the file's entry that a node holds.
-fn decode(node: &Node) -> Option<Range<u64>> {
+pub(crate) fn run_in(node: &Node) -> Option<Range<u64>> {
     run_of(&Stat::decode(node.value.as_ref()?).ok()?)
 }
 

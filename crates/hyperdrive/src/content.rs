@@ -1,17 +1,20 @@
 //! Appending files to the content log: each file one run of blocks, many files in one append.
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::lock::OwnedMutexGuard;
 use hypercore::Feed;
 
-use crate::{Drive, DriveError, Stat};
+use crate::chunker::MAX_BLOCK_BYTES;
+use crate::{Chunker, Drive, DriveError, Stat};
 
 /// The content log, locked for appending. Blocks are gathered and appended in batches, each of
 /// which costs one signature.
 #[derive(Debug)]
 pub(crate) struct Appender {
     feed: Feed,
-    block_size: usize,
+    chunker: Arc<dyn Chunker>,
     /// Blocks to be appended, and their size in bytes.
     pending: Vec<Bytes>,
     pending_bytes: usize,
@@ -48,7 +51,7 @@ impl Appender {
         }
         let appending = drive.shared.appending.clone().lock_owned().await;
         Ok(Self {
-            block_size: drive.shared.options.block_size,
+            chunker: Arc::clone(&drive.shared.options.chunker),
             pending: Vec::new(),
             pending_bytes: 0,
             next_block: feed.length(),
@@ -57,6 +60,10 @@ impl Appender {
             feed,
             _appending: appending,
         })
+    }
+
+    pub(crate) fn set_chunker(&mut self, chunker: Arc<dyn Chunker>) {
+        self.chunker = chunker;
     }
 
     /// The empty run that starts here: where a file would begin.
@@ -82,26 +89,57 @@ impl Appender {
         if bytes.is_empty() && run.blocks == 0 && self.partial.is_empty() {
             return self.push(run, bytes);
         }
-        while !bytes.is_empty() {
-            let room = self.block_size - self.partial.len();
-            let part = bytes.split_to(room.min(bytes.len()));
-            if self.partial.is_empty() && part.len() == self.block_size {
-                self.push(run, part)?;
-            } else {
-                self.partial.extend_from_slice(&part);
-                if self.partial.len() == self.block_size {
-                    let block = self.partial.split().freeze();
-                    self.push(run, block)?;
+        loop {
+            if self.partial.is_empty() {
+                match self.cut(&bytes, false) {
+                    Some(end) => {
+                        let block = bytes.split_to(end);
+                        self.push(run, block)?;
+                    }
+                    None => {
+                        self.partial.extend_from_slice(&bytes);
+                        return Ok(());
+                    }
                 }
+            } else if bytes.is_empty() {
+                return Ok(());
+            } else {
+                // A few bytes more at a time, since those behind the end of the block need no copy.
+                let before = self.partial.len();
+                let room = MAX_BLOCK_BYTES.saturating_sub(before).clamp(1, BLOCK_SIZE);
+                let more = bytes.slice(..room.min(bytes.len()));
+                self.partial.extend_from_slice(&more);
+                let end = self.cut(&self.partial, false);
+                let Some(end) = end else {
+                    bytes.advance(more.len());
+                    continue;
+                };
+                let block = self.partial.split_to(end).freeze();
+                if end >= before {
+                    self.partial.clear();
+                    bytes.advance(end - before);
+                } else {
+                    bytes.advance(more.len());
+                }
+                self.push(run, block)?;
             }
         }
-        Ok(())
+    }
+
+    /// Where the next block ends.
+    fn cut(&self, bytes: &[u8], last: bool) -> Option<usize> {
+        let end = match self.chunker.cut(bytes, last) {
+            None if bytes.len() < MAX_BLOCK_BYTES && !last => return None,
+            end => end.unwrap_or(bytes.len()),
+        };
+        let most = bytes.len().min(MAX_BLOCK_BYTES);
+        (most > 0).then(|| end.clamp(1, most))
     }
 
     /// Ends a file. One that was given nothing has no blocks, as with the reference's streams.
     pub(crate) fn end(&mut self, run: &mut Run) -> Result<(), DriveError> {
-        if !self.partial.is_empty() {
-            let block = self.partial.split().freeze();
+        while let Some(end) = self.cut(&self.partial, true) {
+            let block = self.partial.split_to(end).freeze();
             self.push(run, block)?;
         }
         Ok(())

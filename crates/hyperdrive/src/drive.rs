@@ -7,10 +7,10 @@ use hypercore::{Durability, Feed};
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypertrie::Trie;
 
-use crate::DriveError;
 use crate::content::BLOCK_SIZE;
 use crate::file::OpenFiles;
 use crate::group::Group;
+use crate::{Chunker, DriveError, FixedSize};
 
 /// A filesystem on two logs: a trie of paths, and the content of files.
 ///
@@ -228,7 +228,7 @@ impl Shared {
 /// How a drive is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    pub(crate) block_size: usize,
+    pub(crate) chunker: Arc<dyn Chunker>,
     pub(crate) subtype: String,
     pub(crate) durability: Option<Durability>,
 }
@@ -237,7 +237,7 @@ impl Options {
     /// The defaults: blocks of 64 KiB, subtype `hyperdrive`.
     pub fn new() -> Self {
         Self {
-            block_size: BLOCK_SIZE,
+            chunker: Arc::new(FixedSize::new(BLOCK_SIZE)),
             subtype: "hyperdrive".to_owned(),
             durability: None,
         }
@@ -251,8 +251,17 @@ impl Options {
     /// fetches and verifies whole blocks: larger ones cost less per byte, smaller ones less per
     /// read.
     #[must_use]
-    pub fn block_size(mut self, bytes: usize) -> Self {
-        self.block_size = bytes.clamp(1, Self::REFERENCE_BLOCK_SIZE);
+    pub fn block_size(self, bytes: usize) -> Self {
+        self.chunker(FixedSize::new(bytes))
+    }
+
+    /// What decides where files are cut into blocks, in place of a fixed size; [`ContentDefined`] for
+    /// example.
+    ///
+    /// [`ContentDefined`]: crate::ContentDefined
+    #[must_use]
+    pub fn chunker(mut self, chunker: impl Chunker + 'static) -> Self {
+        self.chunker = Arc::new(chunker);
         self
     }
 

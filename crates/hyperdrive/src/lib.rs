@@ -34,6 +34,7 @@
 //! ```
 
 mod batch;
+mod chunker;
 mod clear;
 mod compare;
 pub mod compat;
@@ -52,6 +53,7 @@ mod manifest;
 mod mend;
 pub mod mirror;
 mod mounts;
+mod orphans;
 mod path;
 mod patience;
 mod query;
@@ -70,6 +72,7 @@ mod watch;
 mod write;
 
 pub use batch::Batch;
+pub use chunker::{Chunker, ContentDefined, FixedSize};
 pub use clear::{ClearOptions, Cleared};
 pub use dir::{DirEntry, ReadDir, ReadDirOptions};
 pub use download::{Download, DownloadProgress};
@@ -82,6 +85,7 @@ pub use keep::KeepOptions;
 pub use locate::Holder;
 pub use manifest::{Manifest, ManifestError};
 pub use mounts::{MountStream, Mounted};
+pub use orphans::Orphans;
 pub use patience::{Outcome, Patience};
 pub use query::{Match, MatchKind, Query, SortBy};
 pub use read::ReadStream;

@@ -99,7 +99,8 @@ impl Drive {
 
 /// The bytes of a file as a stream of pieces, each from one block; made by [`Drive::read`].
 ///
-/// Memory holds one block at a time: what is fetched ahead waits in the store.
+/// Memory holds one block at a time, or several that have no more than 1 MiB together: what is fetched
+/// ahead waits in the store.
 pub struct ReadStream {
     blocks: BoxStream<'static, Result<Bytes, DriveError>>,
     left: u64,
@@ -228,6 +229,8 @@ struct Reader {
     /// What is being fetched, up to block `ahead`.
     fetching: VecDeque<Download>,
     ahead: u64,
+    /// Blocks that were read together, the next ones first.
+    read: VecDeque<Bytes>,
 }
 
 impl Reader {
@@ -242,6 +245,7 @@ impl Reader {
             left,
             fetching,
             ahead: next,
+            read: VecDeque::new(),
         }
     }
 
@@ -303,7 +307,13 @@ impl Reader {
                 }));
             }
             self.fetch_ahead();
-            let mut block = self.content.get(self.next).await?;
+            if self.read.is_empty() {
+                self.read_together()?;
+            }
+            let mut block = match self.read.pop_front() {
+                Some(block) => block,
+                None => self.content.get(self.next).await?,
+            };
             self.next += 1;
             let size = block.len() as u64;
             if self.skip >= size {
@@ -320,10 +330,34 @@ impl Reader {
         Ok(None)
     }
 
+    /// Reads several blocks at once if they are here, as far as they are needed. One that is alone is
+    /// left to whoever waits for it.
+    fn read_together(&mut self) -> Result<(), DriveError> {
+        let needed = (self.skip + self.left).div_ceil(self.average());
+        let end = self.next.saturating_add(needed.min(READ_BLOCKS));
+        let end = end.min(self.extent.blocks.end);
+        let here = self.content.next_missing(self.next, end).unwrap_or(end);
+        let mut run = self.next..here;
+        // An average says nothing about single blocks.
+        while run.end - run.start > 1 && self.content.held_bytes(run.clone())? > READ_BYTES {
+            run.end = run.start + (run.end - run.start) / 2;
+        }
+        if run.end - run.start > 1 {
+            self.read = self.content.get_range_local(run)?.into();
+        }
+        Ok(())
+    }
+
+    /// How many bytes a block of the file has on average; at least one.
+    fn average(&self) -> u64 {
+        let run = &self.extent.blocks;
+        (self.extent.size / (run.end - run.start).max(1)).max(1)
+    }
+
     /// Sees to it that the blocks after the next one are on their way.
     fn fetch_ahead(&mut self) {
         let run = &self.extent.blocks;
-        let average = (self.extent.size / (run.end - run.start)).max(1);
+        let average = self.average();
         let window = (READ_AHEAD_BYTES / average).clamp(1, READ_AHEAD_BLOCKS);
         if self.ahead >= self.next.saturating_add(window / 2).min(run.end) {
             return;
@@ -372,6 +406,10 @@ const BLOCK_SIZES: [u64; 2] = [65_536, 524_288];
 
 /// The largest number of blocks in a log: Node counts in doubles, and a tree has two nodes a block.
 const MAX_BLOCKS: u64 = 1 << 52;
+
+/// How many blocks are read from the storage at once, and how many bytes unless it is one block.
+const READ_BLOCKS: u64 = 16;
+const READ_BYTES: u64 = 1 << 20;
 
 /// How many bytes are fetched ahead of a reader, and how many blocks at most.
 const READ_AHEAD_BYTES: u64 = 8 << 20;

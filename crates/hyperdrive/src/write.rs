@@ -43,7 +43,7 @@ impl Drive {
     ) -> Result<Stat, DriveError> {
         let mut reader = std::pin::pin!(reader);
         let mut writer = self.writer(path, attributes).await?;
-        let mut buffer = vec![0; self.shared.options.block_size];
+        let mut buffer = vec![0; READ_BYTES];
         loop {
             match reader.read(&mut buffer).await? {
                 0 => return writer.finish().await,
@@ -378,3 +378,6 @@ pub(crate) async fn taken(nodes: &impl Nodes, path: &str) -> Result<Entry, Drive
         }),
     }
 }
+
+/// How much is read at once from a reader that a file is written from, in bytes.
+const READ_BYTES: usize = 65_536;

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use hypertrie::PutOptions;
 
 use super::overlay::{Overlay, Piece};
 use crate::content::{Appender, Run};
+use crate::runs::{Runs, run_of};
 use crate::stat::now;
 use crate::write::put;
 use crate::{Drive, DriveError, FileType, Stat, lookup, path};
@@ -26,6 +28,8 @@ struct Name {
     key: String,
     /// Whether it was removed, so that it is nowhere any more.
     gone: bool,
+    /// The blocks that its content is in.
+    run: Range<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 pub(crate) struct OpenFiles {
     files: Mutex<HashMap<String, Weak<Inode>>>,
+    /// Those that are open and nowhere any more.
+    removed: Mutex<Vec<Weak<Inode>>>,
 }
 
 impl OpenFiles {
@@ -50,6 +56,7 @@ impl OpenFiles {
                 name: Mutex::new(Name {
                     key: key.to_owned(),
                     gone: false,
+                    run: run_of(stat).unwrap_or(0..0),
                 }),
                 state: AsyncMutex::new(State {
                     stat: stat.clone(),
@@ -74,6 +81,15 @@ impl OpenFiles {
         let inode = open();
         files.insert(key.to_owned(), Arc::downgrade(&inode));
         inode
+    }
+
+    /// Takes out the blocks of open files, which may belong to no entry any more.
+    pub(crate) fn keep_runs(&self, runs: &mut Runs) {
+        let removed = lock(&self.removed).clone();
+        let open = lock(&self.files);
+        for file in open.values().chain(&removed).filter_map(Weak::upgrade) {
+            runs.remove(lock(&file.name).run.clone());
+        }
     }
 
     /// Follows files that were renamed, alone or with their directory.
@@ -102,6 +118,9 @@ impl OpenFiles {
             let removed = path::below(name, key).is_some();
             if removed && let Some(inode) = file.upgrade() {
                 lock(&inode.name).gone = true;
+                let mut removed = lock(&self.removed);
+                removed.retain(|file| file.strong_count() > 0);
+                removed.push(file.clone());
             }
             !removed
         });
@@ -132,6 +151,7 @@ impl Inode {
         run.describe(&mut stat);
         stat.mtime = now();
         let stat = self.put(&state.stat, stat).await?;
+        lock(&self.name).run = run_of(&stat).unwrap_or(0..0);
         let size = stat.size;
         (state.stat, state.overlay) = (stat, Overlay::new(size));
         Ok(())
@@ -208,7 +228,7 @@ impl Inode {
     /// Puts the entry, if the file is still the one that was opened.
     async fn put(&self, before: &Stat, mut stat: Stat) -> Result<Stat, DriveError> {
         let mut batch = self.drive.begin().await?;
-        let Name { key, gone } = lock(&self.name).clone();
+        let Name { key, gone, .. } = lock(&self.name).clone();
         if gone {
             return Ok(stat);
         }

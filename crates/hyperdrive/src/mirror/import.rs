@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use hypercore::Feed;
@@ -10,7 +11,7 @@ use super::folder::open_for_reading;
 use super::scan::{FileState, Local, Scan, scan};
 use super::{MirrorError, Progress, Warning, Written};
 use crate::turns::take_turns;
-use crate::{Attributes, Batch, Drive, DriveError, FileType, Stat, path};
+use crate::{Attributes, Batch, Chunker, Drive, DriveError, FileType, Stat, path};
 
 /// A folder compared with a drive, and about to be written into it.
 ///
@@ -30,12 +31,14 @@ pub struct Import {
     changes: Vec<String>,
     report: Imported,
     progress: Progress,
+    chunker: Option<Arc<dyn Chunker>>,
 }
 
 /// How a folder is imported.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     exclude: Vec<PathBuf>,
+    chunker: Option<Arc<dyn Chunker>>,
 }
 
 impl ImportOptions {
@@ -49,6 +52,13 @@ impl ImportOptions {
     #[must_use]
     pub fn exclude(mut self, path: impl Into<PathBuf>) -> Self {
         self.exclude.push(path.into());
+        self
+    }
+
+    /// What decides where files are cut into blocks (default: what the drive's options say).
+    #[must_use]
+    pub fn chunker(mut self, chunker: impl Chunker + 'static) -> Self {
+        self.chunker = Some(Arc::new(chunker));
         self
     }
 }
@@ -96,6 +106,7 @@ impl Import {
             changes: Vec::new(),
             report: Imported::default(),
             progress: Progress::default(),
+            chunker: options.chunker.clone(),
         };
         import.report.warnings = std::mem::take(&mut import.scan.warnings);
         import.plan_removals();
@@ -123,6 +134,9 @@ impl Import {
     pub async fn run(mut self, mut told: impl FnMut(Progress)) -> Result<Imported, MirrorError> {
         if !self.removals.is_empty() || !self.changes.is_empty() {
             let mut batch = self.drive.batch().await?;
+            if let Some(chunker) = &self.chunker {
+                batch.set_chunker(Arc::clone(chunker));
+            }
             for key in std::mem::take(&mut self.removals) {
                 batch.remove(&key).await?;
                 self.report.removed += 1;
