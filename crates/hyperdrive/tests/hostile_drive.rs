@@ -9,7 +9,7 @@ use std::fs;
 use common::{drive, export, put_raw, tree};
 use futures_lite::future::block_on;
 use hyperdrive::mirror::Written;
-use hyperdrive::{Attributes, Drive, FileType, Stat};
+use hyperdrive::{Attributes, Drive, FileType, OpenOptions, Stat};
 
 /// An entry for a file that has the content of another.
 async fn file(drive: &Drive) -> Stat {
@@ -26,7 +26,7 @@ fn link(target: &str) -> Stat {
 }
 
 #[test]
-fn names_that_lead_out_are_named_and_left_out() {
+fn fault_d1_names_that_lead_out_are_named_and_left_out() {
     block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
@@ -57,7 +57,83 @@ fn names_that_lead_out_are_named_and_left_out() {
 }
 
 #[test]
-fn links_that_lead_out_are_left_out_and_loops_do_no_harm() {
+fn fault_d1_names_that_other_systems_fear_are_written_or_named() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let drive = drive().await;
+        let stat = file(&drive).await;
+        let (long, longest) = ("n".repeat(300), "m".repeat(255));
+        let keys = [
+            "CON",
+            "nul",
+            "a.",
+            "a ",
+            "x:y",
+            "Case",
+            "case",
+            "new\nline",
+            &longest,
+        ];
+        for key in keys.into_iter().chain([long.as_str()]) {
+            put_raw(&drive, key, &stat).await;
+        }
+        let exported = export(&drive, dir.path(), &Written::new()).await;
+        let left_out: Vec<&str> = exported.warnings.iter().map(|w| w.path.as_str()).collect();
+        assert_eq!(left_out, [long]);
+        let mut written: Vec<String> = tree(dir.path()).into_keys().collect();
+        written.sort_unstable();
+        let mut expected = keys.map(str::to_owned).to_vec();
+        expected.push("good".to_owned());
+        expected.sort_unstable();
+        assert_eq!(written, expected);
+    });
+}
+
+#[test]
+fn fault_d1_reading_through_a_loop_ends_with_eloop() {
+    block_on(async {
+        let drive = drive().await;
+        file(&drive).await;
+        for (key, to) in [
+            ("l1", "l2"),
+            ("l2", "l1"),
+            ("self", "self/x"),
+            ("40", "good"),
+        ] {
+            put_raw(&drive, key, &link(to)).await;
+        }
+        // A chain of 40 is followed, one of 41 is not.
+        for number in (0..40).rev() {
+            put_raw(
+                &drive,
+                &number.to_string(),
+                &link(&(number + 1).to_string()),
+            )
+            .await;
+        }
+        assert_eq!(drive.read_file("/1").await.unwrap(), "good");
+        let read = OpenOptions::new().read(true);
+        for path in ["/l1", "/l1/x", "/self", "/0"] {
+            let errors = [
+                drive.read_file(path).await.unwrap_err(),
+                drive.stat(path).await.unwrap_err(),
+                drive.read_dir(path, true).await.unwrap_err(),
+                drive.open_file(path, read).await.unwrap_err(),
+                drive.download(path).await.unwrap_err(),
+                drive
+                    .write_file(path, "x", &Attributes::new())
+                    .await
+                    .unwrap_err(),
+            ];
+            for error in errors {
+                assert_eq!(error.errno_name(), Some("ELOOP"), "{path}: {error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn fault_d1_links_that_lead_out_are_left_out_and_loops_do_no_harm() {
     block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
@@ -88,7 +164,7 @@ fn links_that_lead_out_are_left_out_and_loops_do_no_harm() {
 }
 
 #[test]
-fn a_link_and_files_below_it_never_meet() {
+fn fault_d1_a_link_and_files_below_it_never_meet() {
     block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let (target, outside) = (dir.path().join("target"), dir.path().join("outside"));
@@ -110,7 +186,7 @@ fn a_link_and_files_below_it_never_meet() {
 }
 
 #[test]
-fn entries_that_lie_about_their_content_are_named() {
+fn fault_d2_entries_that_lie_about_their_content_are_named() {
     block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let drive = drive().await;
