@@ -39,13 +39,14 @@ impl Hypercore {
             let (offset, leaves) = self.locate_run(next..end)?;
             let bytes = leaves.iter().map(|leaf| leaf.bytes).sum();
             let mut data = Bytes::from(self.read(next, offset, bytes)?);
-            for leaf in &leaves {
-                let block = data.split_to(leaf.bytes);
-                if self.options.verify_reads {
-                    leaf.check(&block)?;
-                }
-                blocks.push(block);
+            let run: Vec<Bytes> = leaves
+                .iter()
+                .map(|leaf| data.split_to(leaf.bytes))
+                .collect();
+            if self.options.verify_reads {
+                check_all(&leaves, &run)?;
             }
+            blocks.extend(run);
             next += leaves.len() as u64;
         }
         Ok(blocks)
@@ -159,6 +160,19 @@ impl Leaf {
         } else {
             Err(ReadError::Corrupt { index: self.block })
         }
+    }
+}
+
+/// Checks blocks side by side. The first damaged one is told.
+fn check_all(leaves: &[Leaf], blocks: &[Bytes]) -> Result<(), ReadError> {
+    let hashes = leaf_hashes(blocks);
+    match leaves
+        .iter()
+        .zip(&hashes)
+        .find(|(leaf, hash)| leaf.hash != **hash)
+    {
+        Some((leaf, _)) => Err(ReadError::Corrupt { index: leaf.block }),
+        None => Ok(()),
     }
 }
 
