@@ -72,10 +72,15 @@ table ip guard {
 RULES
 }
 
+# await WORD FILE SECONDS: until somebody has written it there, or so long.
+await() {
+  timeout "$3" sh -c "until grep -q $1 $2; do sleep 0.1; done"
+}
+
 # start NUMBER: one more node, at an address of its own.
 start() {
   "$node" node "198.51.100.$1:49737" $2 > "/run/node-$1" &
-  until grep -q listening "/run/node-$1"; do sleep 0.05; done
+  await listening "/run/node-$1" 60
 }
 
 start 1 ""
@@ -90,13 +95,9 @@ if [ $# -eq 3 ]; then
 fi
 make_side b 12 "$5"
 ip netns exec a "$2" announce nat 198.51.100.1:49737 > /run/a &
-until grep -q announced /run/a; do sleep 0.05; done
-ip netns exec b "$4" lookup nat 198.51.100.1:49737 > /run/b &
-# await WORD SECONDS: until B has said it, or so long.
-await() {
-  timeout "$2" sh -c "until grep -q $1 /run/b; do sleep 0.2; done" || true
-}
 # Starting a program may take a while on a busy machine.
-await found 60
-await echoed "$6"
+await announced /run/a 60
+ip netns exec b "$4" lookup nat 198.51.100.1:49737 > /run/b &
+await found /run/b 60 || true
+await echoed /run/b "$6" || true
 cat /run/b
