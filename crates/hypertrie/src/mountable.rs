@@ -230,6 +230,19 @@ impl MountableTrie {
         MountedIter::new(self.clone(), prefix, options)
     }
 
+    /// Goes on with an iteration where [`MountedIter::checkpoint`] says. The prefix and the options must
+    /// be those of the iteration.
+    ///
+    /// [`TrieError::Checkpoint`] also if something else is mounted by now where it stood.
+    pub async fn resume_iter(
+        &self,
+        prefix: &str,
+        options: IterOptions,
+        checkpoint: &[u8],
+    ) -> Result<MountedIter, TrieError> {
+        MountedIter::resume(self.clone(), prefix, options, checkpoint).await
+    }
+
     /// The mounts in the outer trie, with `recursive` those in mounted tries as well, each before
     /// those in it.
     pub fn mounts(&self, recursive: bool) -> Mounts {
@@ -311,6 +324,12 @@ impl Forest {
         let trie = Trie::open(feed, self.options.clone()).await?;
         self.tries().put(*key, trie.clone());
         Ok(trie)
+    }
+
+    /// Whether a mounted trie is open.
+    fn is_open(&self, key: &[u8; 32]) -> bool {
+        let tries = self.tries();
+        tries.peek(key).is_some_and(|trie| !trie.feed().is_closed())
     }
 
     fn tries(&self) -> std::sync::MutexGuard<'_, LruCache<[u8; 32], Trie>> {

@@ -266,6 +266,24 @@ fn mounts_are_listed_with_and_without_those_below() {
     assert_eq!(listed(true), ["m", "m/n", "top/x"]);
 }
 
+/// Until somebody comes to it, what is mounted is not open.
+#[test]
+fn mounts_that_are_open_are_listed_by_themselves() {
+    let (logs, [outer, ..], _) = nested();
+    let open = |view: &MountableTrie| {
+        let mut mounts = view.mounts(true).open_only();
+        std::iter::from_fn(|| block_on(mounts.next()).unwrap().map(|at| at.path))
+            .collect::<Vec<_>>()
+    };
+    let view = MountableTrie::new(outer.trie().clone(), Arc::new(logs), Options::new());
+    assert_eq!(open(&view), [""; 0]);
+    get(&view, "m/none");
+    assert_eq!(open(&view), ["m"]);
+    get(&view, "m/n/none");
+    assert_eq!(open(&view), ["m", "m/n"]);
+    assert_eq!(mounts(&view), ["m", "m/n"]);
+}
+
 #[test]
 fn names_of_any_kind_are_found_below_a_mount() {
     let (_logs, [a, b, _], _) = nested();

@@ -113,9 +113,15 @@ fn words(target: Target, ours: f64, better: Option<f64>) -> String {
             better.is_some_and(|better| better >= factor),
         ),
         Target::AtMost(most) => (format!("at most {}", number(most)), ours <= most),
+        Target::Same => ("the same".to_owned(), better.is_some_and(is_one)),
     };
     let verdict = if met { "met" } else { "not met" };
     format!("{text}: {verdict}")
+}
+
+/// Whether two numbers are the same but for the last bits of their quotient.
+fn is_one(quotient: f64) -> bool {
+    (quotient - 1.0).abs() < 1e-9
 }
 
 /// Four digits that count.

@@ -21,6 +21,8 @@ pub(super) enum Target {
     Times(f64),
     /// Not more than this, whatever Node does.
     AtMost(f64),
+    /// What Node has, to the last digit.
+    Same,
 }
 
 /// A target, and the case that it is for.
@@ -35,7 +37,7 @@ pub(super) struct Goal {
 const POOL_MIB: f64 = 16.0;
 
 use Good::{High, Low};
-use Target::{AtMost, Times};
+use Target::{AtMost, Same, Times};
 
 /// What is shown of each workload, in this order.
 pub(super) const METRICS: &[Metric] = &[
@@ -55,9 +57,14 @@ pub(super) const METRICS: &[Metric] = &[
     shown("w4-read", "gets_per_s", High),
     shown("w4-read", "iterate_per_s", High),
     shown("w4-read", "readdir_per_s", High),
+    shown("w4-read", "blocks_per_get", Low),
+    shown("w4-build", "seen_rss_mib", Low),
+    shown("w4-read", "seen_rss_mib", Low),
     shown("w4-fetch", "get_ms", Low),
     shown("w4-fetch", "get_rtts", Low),
     shown("w4-fetch", "diff_ms", Low),
+    shown("w4-fetch", "diff_rtts", Low),
+    shown("w4-fetch", "proxy_bytes_down", Low),
     shown("w5-import-small", "files_per_s", High),
     shown("w5-import-bulk", "files_per_s", High),
     shown("w5-read-small", "files_per_s", High),
@@ -224,6 +231,50 @@ pub(super) const GOALS: &[Goal] = &[
         "proxy_bytes_down",
         AtMost(2.0 * 65_536.0 + 3072.0),
     ),
+    goal(
+        "w4-build",
+        &["storage=disk", "batch=1"],
+        "puts_per_s",
+        Times(20.0),
+    ),
+    goal(
+        "w4-build",
+        &["batch=1000", "n=100000"],
+        "puts_per_s",
+        Times(40.0),
+    ),
+    goal("w4-build", &[], "bytes_per_entry", Same),
+    goal("w4-read", &["n=100000"], "gets_per_s", Times(40.0)),
+    goal("w4-read", &["n=100000"], "iterate_per_s", Times(60.0)),
+    goal("w4-read", &["n=100000"], "readdir_per_s", Times(60.0)),
+    goal("w4-read", &[], "blocks_per_get", Same),
+    goal(
+        "w4-build",
+        &["n=1000000"],
+        "seen_rss_mib",
+        AtMost(POOL_MIB + 256.0),
+    ),
+    goal(
+        "w4-read",
+        &["n=1000000"],
+        "seen_rss_mib",
+        AtMost(POOL_MIB + 256.0),
+    ),
+    goal(
+        "w4-fetch",
+        &["op=get", "rtt_ms=40"],
+        "get_rtts",
+        AtMost(7.0),
+    ),
+    goal(
+        "w6-fetch",
+        &["op=list", "rtt_ms=40"],
+        "list_ms",
+        AtMost(1000.0),
+    ),
+    goal("w6-fetch", &["op=list"], "list_ms", Times(40.0)),
+    goal("w7-list-store", &[], "list_ms", AtMost(50.0)),
+    goal("w7-list-store", &[], "rss_mib", AtMost(96.0)),
     goal("w7-open-store", &[], "open_all_ms", Times(20.0)),
     goal("w7-open-store", &[], "kib_per_core", AtMost(8.0)),
     goal("w7-open-store", &[], "seen_fds", AtMost(64.0)),

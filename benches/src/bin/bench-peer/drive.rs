@@ -158,6 +158,7 @@ pub(crate) async fn read_large(args: &Args) -> Result<Ended> {
 
 pub(crate) async fn serve(args: &Args) -> Result<Ended> {
     let (store, drive) = open(args).await?;
+    tokio::spawn(drive.lookups()?);
     network::serve(args, drive.key(), store.source()).await?;
     Ok(Ended::Done)
 }
@@ -166,6 +167,7 @@ pub(crate) async fn serve(args: &Args) -> Result<Ended> {
 pub(crate) async fn fetch(args: &Args) -> Result<Ended> {
     let store = Corestore::open(args.fresh_storage()?, corestore::Options::new())?;
     let drive = Drive::open(&store, &args.key()?, Options::new()).await?;
+    tokio::spawn(drive.lookups()?);
     let meter = Meter::start();
     let traffic = network::dial(args, store.source()).await?;
     drive.metadata().wait_longer_than(0).await?;

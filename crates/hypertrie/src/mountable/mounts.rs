@@ -22,6 +22,8 @@ pub struct MountedAt {
 pub struct Mounts {
     view: MountableTrie,
     recursive: bool,
+    /// Whether mounts are left out whose tries nobody has come to yet.
+    open_only: bool,
     failed: bool,
     levels: Vec<(Place, Iter)>,
     /// A record that was come upon last, in the innermost level.
@@ -34,12 +36,20 @@ impl Mounts {
         let mut mounts = Self {
             view,
             recursive,
+            open_only: false,
             failed: false,
             levels: Vec::new(),
             found: None,
         };
         mounts.push(root);
         mounts
+    }
+
+    /// Leaves out what is mounted but not open: tries that no lookup or listing has gone into lately.
+    /// Nothing is opened then.
+    pub fn open_only(mut self) -> Self {
+        self.open_only = true;
+        self
     }
 
     /// The next mount; `None` at the end and after an error.
@@ -59,7 +69,8 @@ impl Mounts {
                 return Ok(None);
             };
             if let Some(mount) = &self.found {
-                if place.outer(&mount.path).is_some() {
+                let wanted = !self.open_only || self.view.forest.is_open(&mount.key);
+                if wanted && place.outer(&mount.path).is_some() {
                     let inner = self.view.enter(place, mount).await?;
                     let at = MountedAt {
                         path: inner.at.clone(),
