@@ -1,7 +1,5 @@
 //! Where things lie in the directory (docs/formats/store.md).
 
-use std::fmt::Write;
-
 use hypercore_crypto::DiscoveryKey;
 
 /// The secret from which the key pairs of named cores are derived.
@@ -35,10 +33,12 @@ pub(crate) fn folder(discovery_key: &DiscoveryKey) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String does not fail");
-            text
-        })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    text
 }

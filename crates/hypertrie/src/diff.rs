@@ -4,8 +4,10 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_util::StreamExt;
+use hypercore::Download;
 
 use crate::checkpoint::{Places, put_place};
+use crate::extension::MAX_HINTS;
 use crate::loader::Loader;
 use crate::node::Stored;
 use crate::path::{DIGITS, PathBuf, is_check, normalize};
@@ -44,6 +46,8 @@ impl Change {
 #[derive(Debug)]
 pub struct Diff {
     walk: Walk<Comparison>,
+    /// Blocks that are fetched meanwhile.
+    _ahead: Option<Download>,
 }
 
 /// Parts of both versions that share the digits before `index`.
@@ -88,6 +92,7 @@ impl Diff {
         });
         let loader = Loader::new(Arc::clone(trie.shared()));
         Self {
+            _ahead: plan.ahead(trie, heads),
             walk: Walk::open(plan, loader, options.prefetch, opening),
         }
     }
@@ -117,6 +122,7 @@ impl Diff {
         }
         let loader = Loader::new(Arc::clone(trie.shared()));
         Ok(Self {
+            _ahead: None,
             walk: Walk::resume(plan, loader, options.prefetch, stack),
         })
     }
@@ -156,6 +162,22 @@ impl Comparison {
             prefix: Prefix::new(path),
             options,
         }
+    }
+
+    /// Begins to fetch what the newer version has and the older one has not: all of that was written
+    /// between the two. So it need not be found node by node, each a round trip from the one before.
+    /// Nothing can be asked for: the wire extension has no message for comparisons.
+    ///
+    /// Only where little else can be among it: everything is compared, and all that is fetched for
+    /// nothing is what was written over meanwhile.
+    fn ahead(&self, trie: &Trie, (left, right): (u64, u64)) -> Option<Download> {
+        let (old, new) = (left.min(right), left.max(right));
+        // Nothing is known of what lies between when there is no older version: that is a listing.
+        let all = self.prefix.path.get().key_bytes().is_empty() && old > 0;
+        let feed = trie.feed();
+        let written = old + 1..(new + 1).min(feed.length());
+        let few = written.end.saturating_sub(written.start) <= MAX_HINTS as u64;
+        (all && few && !feed.has_range(written.clone())).then(|| feed.download(written))
     }
 
     /// Whether there is nothing to find in a part.
@@ -224,6 +246,9 @@ impl Comparison {
 impl Plan for Comparison {
     type Frame = Frame;
     type Item = Change;
+
+    // Who compares wants all that differs, which mostly is little.
+    const FIRST_PREFETCH: usize = 64;
 
     fn step(&self, frame: &mut Frame, loader: &mut Loader) -> Result<Step<Frame>, TrieError> {
         let index = frame.index;

@@ -66,7 +66,7 @@ pub enum TrieError {
     /// Lookups cannot be exchanged with peers.
     #[error("lookups cannot be exchanged with peers")]
     Mailbox(#[from] MailboxError),
-    /// More mounts within each other, or to be watched at once, than is allowed.
+    /// More mounts within each other, in one listing, or to be watched at once, than is allowed.
     #[error("there are more than {limit} mounts")]
     TooManyMounts {
         /// How many are allowed.

@@ -11,7 +11,7 @@ use crate::links::Bucket;
 use crate::loader::Loader;
 use crate::path::{COMPONENT_DIGITS, PathBuf, TERMINATOR, normalize};
 use crate::reader::{Found, Reader};
-use crate::walk::{Lead, Opening, Plan, Prefix, Step, Walk, check_names};
+use crate::walk::{Lead, Opening, PART, Plan, Prefix, Step, Walk, check_names};
 use crate::{IterOptions, Node, Trie, TrieError};
 
 /// The nodes at and under a prefix, made by [`Trie::iter`]; a stream as well.
@@ -215,28 +215,24 @@ impl Plan for Plain {
         Some(Message::List(self.question(Some(checkpoint))))
     }
 
-    /// Hashes are spread evenly, so parts that begin at the same digit are about the same size: a
-    /// quarter of what was parted at the digit before.
-    fn estimate(&self, items: u64, stack: &[Frame]) -> u64 {
-        let first = stack.iter().map(|frame| frame.index).min().unwrap_or(0);
+    /// Hashes are spread evenly, so parts that begin at the same digit are about the same size, and
+    /// those that begin at the next one a quarter of that.
+    fn left(&self, base: usize, stack: &[Frame]) -> Option<u64> {
         let size = |frame: &Frame| {
-            let digits = u32::try_from(frame.index - first).unwrap_or(u32::MAX);
-            let bits = digits.saturating_add(1).saturating_mul(2);
-            WHOLE.checked_shr(bits).unwrap_or(0)
+            let digits = u32::try_from(frame.index.saturating_sub(base)).unwrap_or(u32::MAX);
+            PART.checked_shr(digits.saturating_mul(2)).unwrap_or(0)
         };
-        let left = stack.iter().map(size).fold(0, u64::saturating_add);
-        let done = WHOLE.saturating_sub(left).max(1);
-        let estimate = u128::from(items) * u128::from(WHOLE) / u128::from(done);
-        u64::try_from(estimate).unwrap_or(u64::MAX)
+        Some(stack.iter().map(size).fold(0, u64::saturating_add))
+    }
+
+    fn base(&self, stack: &[Frame]) -> usize {
+        stack.iter().map(|frame| frame.index).min().unwrap_or(0)
     }
 
     fn item(&self, frame: Frame) -> Option<Node> {
         frame.lead.node().map(|node| node.to_node())
     }
 }
-
-/// The size of everything under a prefix, as parts of it are measured.
-const WHOLE: u64 = 1 << 48;
 
 /// Compares keys as JavaScript compares strings.
 fn by_key(a: &Lead, b: &Lead) -> std::cmp::Ordering {

@@ -71,9 +71,9 @@ pub use history::History;
 pub use iter::Iter;
 pub use mount::{Mount, MountError};
 pub use mountable::{
-    ChangeKind, Located, MAX_MOUNT_DEPTH, MAX_WATCHED, MountableTrie, MountedAt, MountedChange,
-    MountedDiff, MountedHistory, MountedIter, MountedWatch, Mounts, OpenFeed, OpenFeedError,
-    Written,
+    ChangeKind, Located, MAX_MOUNT_DEPTH, MAX_MOUNTS_OF_A_WALK, MAX_WATCHED, MountableTrie,
+    MountedAt, MountedChange, MountedDiff, MountedHistory, MountedIter, MountedWatch, Mounts,
+    OpenFeed, OpenFeedError, Written,
 };
 pub use node::{Node, decode_node};
 pub use options::{DiffOptions, GetOptions, HistoryOptions, IterOptions, Options, PutOptions};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use hypercore::ReadError;
+use hypercore::{Download, ReadError};
 
 use crate::TrieError;
 use crate::extension::{ASK_EVERY, Message};
@@ -24,6 +24,8 @@ pub(crate) struct Loader {
     asked: Asked,
     /// Whether blocks are read together with their neighbours.
     in_runs: bool,
+    /// The whole log, on its way from peers.
+    everything: Option<Download>,
 }
 
 /// How many more blocks a walk may come by before it asks peers again.
@@ -54,15 +56,26 @@ impl Loader {
             arrived: HashMap::new(),
             asked: Asked::default(),
             in_runs: false,
+            everything: None,
         }
     }
 
-    /// Whether so many nodes of the trie, all of which may be wanted, are best read in the order in
-    /// which they lie in the log.
-    pub(crate) fn read_in_runs(&mut self, wanted: u64) {
-        let all = self.shared.feed.length();
+    /// Prepares for a walk that has come by `taken` nodes and will want about `wanted` in all.
+    ///
+    /// Where that is much of the log, blocks are best read in the order in which they lie there; where
+    /// it is nearly all of it, they are best fetched in that order as well, and not after the nodes
+    /// that lead to them, each a round trip later than the one before.
+    pub(crate) fn expect(&mut self, wanted: u64, taken: u64) {
+        let feed = &self.shared.feed;
+        let all = feed.length();
         let most = wanted.saturating_mul(MAX_READ_FOR_ONE) >= all;
         self.in_runs |= most && self.shared.cache().has_room_for(all);
+        let nearly_all = wanted.saturating_mul(4) >= all.saturating_mul(3);
+        // Who has taken little may want little more.
+        let few = all <= taken.saturating_mul(MAX_FETCHED_FOR_ONE);
+        if nearly_all && few && self.everything.is_none() && !feed.has_range(1..all) {
+            self.everything = Some(feed.download(1..all));
+        }
     }
 
     pub(crate) fn asked(&self) -> Asked {
@@ -141,3 +154,6 @@ impl fmt::Debug for Loader {
 
 /// How many nodes may be read for each one wanted, if they are read in runs.
 const MAX_READ_FOR_ONE: u64 = 4;
+
+/// How many blocks may be fetched in advance for each node that a walk has come by.
+const MAX_FETCHED_FOR_ONE: u64 = 64;

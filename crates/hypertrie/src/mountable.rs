@@ -57,6 +57,10 @@ pub struct MountableTrie {
 /// The most mounts on the way to a key.
 pub const MAX_MOUNT_DEPTH: usize = 32;
 
+/// The most mounts that one listing or comparison goes into. A few mounts of a trie in itself, each in
+/// another version, would otherwise have no end that anybody lives to see.
+pub const MAX_MOUNTS_OF_A_WALK: usize = 4096;
+
 /// What the views on one tree of tries have in common.
 #[derive(Debug)]
 struct Forest {
@@ -341,6 +345,16 @@ impl Mount {
     /// Whether a path of the mount's own trie is strictly below it.
     fn is_above(&self, path: &str) -> bool {
         self.strip(path).is_some_and(|rest| !rest.is_empty())
+    }
+}
+
+/// Counts a mount that a walk goes into.
+fn one_more(entered: usize) -> Result<usize, TrieError> {
+    match entered < MAX_MOUNTS_OF_A_WALK {
+        true => Ok(entered + 1),
+        false => Err(TrieError::TooManyMounts {
+            limit: MAX_MOUNTS_OF_A_WALK,
+        }),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Walk<P: Plan> {
     /// The most blocks to have in flight.
     prefetch: usize,
     items: usize,
+    /// How much was left after the first item, and by what measure.
+    at_first: Option<(usize, u64)>,
     /// Set by an error, which is the last thing that a walk comes up with.
     failed: bool,
 }
@@ -39,6 +41,9 @@ pub(crate) trait Plan {
     /// What the walk comes up with.
     type Item;
 
+    /// How many blocks the walk has in flight at most before its first item.
+    const FIRST_PREFETCH: usize = 8;
+
     /// Decides about a part; asks for the blocks it lacks.
     fn step(
         &self,
@@ -51,8 +56,14 @@ pub(crate) trait Plan {
         None
     }
 
-    /// How many items the walk will come to about, having come to `items` and with these parts left.
-    fn estimate(&self, _items: u64, _stack: &[Self::Frame]) -> u64 {
+    /// How much is left, where parts can be measured against each other: in parts of which those that
+    /// begin at the digit `base` are [`PART`].
+    fn left(&self, _base: usize, _stack: &[Self::Frame]) -> Option<u64> {
+        None
+    }
+
+    /// The first digit at which a part begins.
+    fn base(&self, _stack: &[Self::Frame]) -> usize {
         0
     }
 
@@ -91,6 +102,7 @@ impl<P: Plan> Walk<P> {
             plan,
             prefetch,
             items: 0,
+            at_first: None,
             failed: false,
         }
     }
@@ -125,10 +137,7 @@ impl<P: Plan> Walk<P> {
                     let item = self.stack.pop().and_then(|frame| self.plan.item(frame));
                     if item.is_some() {
                         self.items += 1;
-                        if self.items >= FIRST_ESTIMATE && self.items.is_power_of_two() {
-                            let items = self.plan.estimate(self.items as u64, &self.stack);
-                            self.loader.read_in_runs(items);
-                        }
+                        self.look_at_the_end();
                         return Poll::Ready(Ok(item));
                     }
                 }
@@ -147,10 +156,31 @@ impl<P: Plan> Walk<P> {
         Poll::Ready(Ok(None))
     }
 
+    /// Now and then, sees how many items there will be, and prepares for that.
+    fn look_at_the_end(&mut self) {
+        if self.items == 1 {
+            let base = self.plan.base(&self.stack);
+            let left = self.plan.left(base, &self.stack);
+            self.at_first = left.map(|left| (base, left));
+        }
+        if self.items < FIRST_ESTIMATE || !self.items.is_power_of_two() {
+            return;
+        }
+        let Some((base, at_first)) = self.at_first else {
+            return;
+        };
+        let left = self.plan.left(base, &self.stack).unwrap_or(0);
+        let done = at_first.saturating_sub(left).max(1);
+        let taken = self.items as u64;
+        let rest = u128::from(taken) * u128::from(left) / u128::from(done);
+        let rest = u64::try_from(rest).unwrap_or(u64::MAX);
+        self.loader.expect(taken.saturating_add(rest), taken);
+    }
+
     /// Asks for blocks that will be needed soon, and takes apart what has arrived of them.
     fn look_ahead(&mut self) -> Result<(), TrieError> {
         // Who has taken little may want little more.
-        let prefetch = self.prefetch.min(FIRST_PREFETCH + 2 * self.items);
+        let prefetch = self.prefetch.min(P::FIRST_PREFETCH + 2 * self.items);
         let mut budget = prefetch.saturating_mul(LOOK_AHEAD);
         let mut position = self.stack.len();
         while position > 0 && budget > 0 && self.loader.in_flight() < prefetch {
@@ -324,8 +354,8 @@ pub(crate) fn check_names<'a>(
 /// How many parts of a walk are looked at for each block that may be in flight.
 const LOOK_AHEAD: usize = 4;
 
+/// The size of a part of a walk that others are measured by.
+pub(crate) const PART: u64 = 1 << 40;
+
 /// After how many items it shows how many there will be.
 const FIRST_ESTIMATE: usize = 128;
-
-/// How many blocks a walk has in flight at most before its first item.
-const FIRST_PREFETCH: usize = 8;

@@ -15,7 +15,9 @@ use common::{bytes, list};
 use futures_lite::StreamExt;
 use hypercore::{Answer, Feed, Hypercore, Mailbox, Peer, RemoteTree, Request, RequestLimits};
 use hypercore_storage::MemoryDir;
-use hypertrie::{GetOptions, IterOptions, Lookups, Node, Op, Options, PutOptions, Trie, TrieError};
+use hypertrie::{
+    DiffOptions, GetOptions, IterOptions, Lookups, Node, Op, Options, PutOptions, Trie, TrieError,
+};
 
 const NAME: &str = "hypertrie";
 
@@ -230,6 +232,64 @@ fn a_cold_listing_takes_two_round_trips_for_each_two_thousand_entries() {
             network.blocks
         );
     }
+}
+
+/// What was written between two versions is fetched at once; the nodes that it stands in place of are
+/// found level by level.
+#[test]
+fn a_cold_comparison_takes_a_round_trip_for_each_level() {
+    let source = source();
+    let before = source.version();
+    let ops = (0..100).map(|i| Op::put(format!("folder/{}", i * 2), bytes("new")));
+    futures_lite::future::block_on(source.batch(ops.collect())).unwrap();
+    let expected = common::drain(source.diff(before, "", DiffOptions::new()));
+    assert_eq!(expected.len(), 100);
+    for (left, right) in [(source.version(), before), (before, source.version())] {
+        let mut network = Network::new(&source, true);
+        let diff = network
+            .reader
+            .checkout(left)
+            .diff(right, "", DiffOptions::new());
+        let found: Vec<_> = network.run(diff.map(Result::unwrap).collect());
+        assert_eq!(found.len(), expected.len());
+        assert!(network.rounds <= 14, "{} round trips", network.rounds);
+        // Both nodes of each change, and those of the old version that lead to its own.
+        assert!(network.blocks <= 5 * 100, "{} blocks", network.blocks);
+    }
+    // With much between the versions, or a part of it wanted, nothing is fetched that may be for
+    // nothing.
+    let ops = (0..3000).map(|_| Op::put("elsewhere/1/1", bytes("again")));
+    futures_lite::future::block_on(source.batch(ops.collect())).unwrap();
+    let mut network = Network::new(&source, true);
+    let diff = network.reader.diff(before + 100, "", DiffOptions::new());
+    let found: Vec<_> = network.run(diff.map(Result::unwrap).collect());
+    assert_eq!(found.len(), 1);
+    assert!(network.blocks <= 60, "{} blocks", network.blocks);
+}
+
+/// Where nearly all of the log is wanted, it is fetched as it lies, however deep the trie is.
+#[test]
+fn a_cold_listing_of_nearly_everything_takes_few_round_trips() {
+    let source = common::trie();
+    let ops = (0..10_000).map(|i| Op::put(format!("folder/{i}"), bytes(&i.to_string())));
+    futures_lite::future::block_on(source.batch(ops.collect())).unwrap();
+    for exchange in [true, false] {
+        let mut network = Network::new(&source, exchange);
+        let found = network.list("folder", IterOptions::new());
+        assert_eq!(found, list(&source, "folder", IterOptions::new()));
+        // Without hints, the first two hundred and fifty are found by following pointers.
+        let most = if exchange { 6 } else { 20 };
+        assert!(network.rounds <= most, "{} round trips", network.rounds);
+        assert!(network.blocks <= 10_100, "{} blocks", network.blocks);
+    }
+    // Who stops early has not fetched everything.
+    let mut network = Network::new(&source, false);
+    let reader = network.reader.clone();
+    let mut iter = reader.iter("folder", IterOptions::new());
+    for _ in 0..130 {
+        network.run(iter.next()).unwrap().unwrap();
+    }
+    assert!(network.blocks <= 130 * 64, "{} blocks", network.blocks);
 }
 
 #[test]

@@ -16,8 +16,9 @@ use hypercore::{Feed, Hypercore};
 use hypercore_crypto::KeyPair;
 use hypercore_storage::MemoryDir;
 use hypertrie::{
-    ChangeKind, DiffOptions, GetOptions, HistoryOptions, IterOptions, MAX_MOUNT_DEPTH, Mount,
-    MountableTrie, OpenFeed, OpenFeedError, Options, PutOptions, TrieError, Written,
+    ChangeKind, DiffOptions, GetOptions, HistoryOptions, IterOptions, MAX_MOUNT_DEPTH,
+    MAX_MOUNTS_OF_A_WALK, Mount, MountableTrie, OpenFeed, OpenFeedError, Options, PutOptions,
+    TrieError, Written,
 };
 use serde_json::{Value, json};
 
@@ -382,6 +383,45 @@ fn circles_end() {
     assert_eq!(mounts(&a).len(), 3);
     // A path goes round as often as it says.
     assert_eq!(get(&a, "b/a/b/me/a/x").as_deref(), Some("1"));
+}
+
+/// Mounts of a trie in itself, each in another version, are no circle and yet have no end: there are as
+/// many ways down as there are orders of the versions.
+#[test]
+fn mounts_without_end_come_to_the_limit() {
+    let logs = Logs::default();
+    let trie = logs.trie(1);
+    for version in 1..=8 {
+        let mut mount_of_old = Mount::new(&format!("v{version}"), key(1));
+        mount_of_old.version = Some(100 + version);
+        mount_as(&trie, mount_of_old);
+    }
+    while trie.version() < 120 {
+        put(&trie, "filler", "");
+    }
+    let mut iter = trie.iter("", IterOptions::new());
+    let end = loop {
+        match block_on(iter.next()) {
+            Ok(node) => assert!(node.is_some(), "it has no end"),
+            Err(error) => break error,
+        }
+    };
+    let limit = MAX_MOUNTS_OF_A_WALK;
+    assert!(matches!(end, TrieError::TooManyMounts { limit: at } if at == limit));
+    let mut mounts = trie.mounts(true);
+    let end = loop {
+        match block_on(mounts.next()) {
+            Ok(mount) => assert!(mount.is_some(), "it has no end"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(end, TrieError::TooManyMounts { limit: at } if at == limit));
+    // Page by page there is more to see.
+    let mut iter = trie.iter("", IterOptions::new());
+    block_on(iter.next()).unwrap();
+    let checkpoint = iter.checkpoint().unwrap();
+    let mut more = block_on(trie.resume_iter("", IterOptions::new(), &checkpoint)).unwrap();
+    assert!(block_on(more.next()).unwrap().is_some());
 }
 
 #[test]

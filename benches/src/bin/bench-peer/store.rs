@@ -68,6 +68,7 @@ pub(crate) fn list(args: &Args) -> Result<Ended> {
     let all = meter.read();
     Metrics::of(all)
         .with("list_ms", listed.wall_ms())
+        .with("list_cpu_ms", listed.cpu_s * 1e3)
         .with("open_all_ms", all.wall_ms())
         .with("rss_mib", memory_mib("VmRSS:"))
         .with("open_fds", float(open_files()))

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::MountableTrie;
 use super::place::Place;
+use super::{MountableTrie, one_more};
 use crate::{Change, Diff, DiffOptions, Mount, Node, TrieError};
 
 /// The keys that differ between two versions of a tree of tries, made by
@@ -23,6 +23,8 @@ pub struct MountedDiff {
     levels: Vec<Level>,
     /// A change that was come upon last, in the innermost level.
     found: Option<Change>,
+    /// How many mounts were gone into.
+    entered: usize,
 }
 
 struct Level {
@@ -85,6 +87,7 @@ impl MountedDiff {
             failed: false,
             levels: Vec::new(),
             found: None,
+            entered: 0,
         }
     }
 
@@ -138,6 +141,7 @@ impl MountedDiff {
                 let right = self.view.enter(&level.right, right).await?;
                 if left.inner("") == right.inner("") && !left.is_repeated() {
                     let inner = left.inner(&left.at);
+                    self.entered = one_more(self.entered)?;
                     self.found = None;
                     self.push(left, right, &inner);
                     continue;

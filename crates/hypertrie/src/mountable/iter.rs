@@ -3,7 +3,7 @@ use std::fmt;
 use futures_core::stream::BoxStream;
 
 use super::place::Place;
-use super::{MAX_MOUNT_DEPTH, MountableTrie, trimmed};
+use super::{MAX_MOUNT_DEPTH, MountableTrie, one_more, trimmed};
 use crate::links::{put_varint, take_varint};
 use crate::{Iter, IterOptions, Mount, Node, TrieError};
 
@@ -21,6 +21,8 @@ pub struct MountedIter {
     levels: Vec<Level>,
     /// The key of a mount that was come upon last, in the innermost level.
     entering: Option<String>,
+    /// How many mounts were gone into.
+    entered: usize,
 }
 
 struct Level {
@@ -41,6 +43,7 @@ impl MountedIter {
             failed: false,
             levels: Vec::new(),
             entering: None,
+            entered: 0,
         }
     }
 
@@ -192,6 +195,7 @@ impl MountedIter {
         if let Some(mount) = place.record(key).await? {
             let place = self.view.enter(place, &mount).await?;
             if !place.is_repeated() {
+                self.entered = one_more(self.entered)?;
                 let inner = place.inner(&place.at);
                 self.push(place, &inner, Some((key.clone(), mount)));
             }

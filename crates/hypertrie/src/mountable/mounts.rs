@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::MountableTrie;
 use super::place::Place;
+use super::{MountableTrie, one_more};
 use crate::mount::RECORDS;
 use crate::{Iter, IterOptions, Mount, Trie, TrieError};
 
@@ -28,6 +28,8 @@ pub struct Mounts {
     levels: Vec<(Place, Iter)>,
     /// A record that was come upon last, in the innermost level.
     found: Option<Mount>,
+    /// How many mounts were gone into.
+    entered: usize,
 }
 
 impl Mounts {
@@ -40,6 +42,7 @@ impl Mounts {
             failed: false,
             levels: Vec::new(),
             found: None,
+            entered: 0,
         };
         mounts.push(root);
         mounts
@@ -79,6 +82,7 @@ impl Mounts {
                     };
                     self.found = None;
                     if self.recursive && !inner.is_repeated() {
+                        self.entered = one_more(self.entered)?;
                         self.push(inner.clone());
                     }
                     return Ok(Some((at, inner)));
