@@ -55,14 +55,16 @@ async function importFolder (drive, from, to) {
 }
 
 module.exports = {
+  // In `dir`, in a store opened for it at `store`, or in the open store `in`; there with the default
+  // log of `namespace` unless there is a key.
   async 'drive.open' (args) {
     const key = args.key && Buffer.from(args.key, 'hex')
-    let storage = args.dir
+    let storage = args.in ? opened.get(args.in) : args.dir
     if (args.store) {
       storage = new Corestore(args.store, { sparse: true })
       await storage.ready()
     }
-    const drive = hyperdrive(storage, key)
+    const drive = hyperdrive(storage, key, args.namespace ? { namespace: args.namespace } : {})
     drive.on('error', () => {})
     drive.uploads = { metadata: new Set(), content: new Set() }
     drive.on('metadata-upload', index => drive.uploads.metadata.add(index))
@@ -102,6 +104,29 @@ module.exports = {
 
   async 'drive.unlink' (args) {
     await call(cb => at(args).unlink(args.path, cb))
+  },
+
+  // Another drive, in a version if there is one, or a single log.
+  async 'drive.mount' (args) {
+    const options = { version: args.version, hypercore: args.hypercore }
+    await call(cb => at(args).mount(args.path, Buffer.from(args.key, 'hex'), options, cb))
+  },
+
+  async 'drive.unmount' (args) {
+    await call(cb => at(args).unmount(args.path, cb))
+  },
+
+  async 'drive.mounts' (args) {
+    const mounts = await call(cb => at(args).getAllMounts({ recursive: true }, cb))
+    const keys = {}
+    for (const [path, { metadata }] of mounts) keys[path] = hex(metadata.key)
+    return { keys }
+  },
+
+  // The names in a folder, or below it.
+  async 'drive.list' (args) {
+    const names = await call(cb => at(args).readdir(args.path, args.options || {}, cb))
+    return { names: names.sort() }
   },
 
   async 'drive.import' (args) {

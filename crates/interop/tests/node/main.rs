@@ -11,6 +11,7 @@ mod shared;
 mod clone_from_node;
 mod dht;
 mod drive_model;
+mod drive_mounts;
 #[cfg(unix)]
 mod drive_storage;
 mod found_by_link;
