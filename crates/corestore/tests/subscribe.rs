@@ -74,3 +74,20 @@ fn a_subscriber_that_never_looks_keeps_no_core_open() {
     assert!(store.open_feeds().len() <= 5);
     assert!(waiting(&mut opened).len() <= 5, "closed ones are left out");
 }
+
+/// Whoever takes the feeds connects them with peers, who may have what is looked for.
+#[test]
+fn the_feeds_opened_last_wait_for_being_taken_and_no_others() {
+    let store = open(Options::new());
+    let mut opened = store.subscribe();
+    let key = |n: u8| hypercore_crypto::KeyPair::from_seed(&[n; 32]).public;
+    let feeds: Vec<_> = (0..65).map(|n| store.get(&key(n)).unwrap()).collect();
+    let answered = |n: usize| block_on(poll_once(feeds[n].update())).is_some();
+    assert!(answered(0), "64 wait at most");
+    assert!(!answered(1) && !answered(64));
+    assert_eq!(waiting(&mut opened).len(), 65);
+    assert!((0..65).all(answered));
+    drop(opened);
+    let other = store.get(&key(70)).unwrap();
+    assert!(block_on(poll_once(other.update())).is_some());
+}

@@ -6,9 +6,11 @@ mod common;
 use bytes::Bytes;
 use common::{store, text};
 use corestore::Corestore;
-use futures_lite::future::block_on;
+use futures_lite::future::{block_on, poll_once};
 use hypercore_crypto::PublicKey;
-use hyperdrive::{Attributes, Drive, DriveError, FileType, Mount, Options, ReadDir, Stat};
+use hyperdrive::{
+    Attributes, Drive, DriveError, FileType, KeepOptions, Mount, Options, ReadDir, Stat,
+};
 use hypertrie::{GetOptions, PutOptions, Trie};
 
 async fn drive_in(store: &Corestore, name: impl ToString) -> Drive {
@@ -208,6 +210,35 @@ fn fault_d5_mounts_that_multiply_end_a_listing_at_the_limit() {
         assert!((limit..2 * limit).contains(&paths.len()), "{}", paths.len());
         assert!(matches!(errors[..], [DriveError::TooManyMounts { limit: l }] if l == limit));
         let error = drives[0].mounts(true).await.unwrap_err();
+        assert!(matches!(error, DriveError::TooManyMounts { limit: l } if l == limit));
+    });
+}
+
+#[test]
+fn more_drives_than_are_kept_at_once_are_an_error() {
+    block_on(async {
+        let store = store();
+        let drive = drive_in(&store, "drive").await;
+        let trie = trie(&drive).await;
+        let mut stat = Stat::new(FileType::Directory, 0o755);
+        let mut batch = trie.begin().await.unwrap();
+        // The drive itself counts.
+        for index in 1..=Drive::MAX_KEPT {
+            if index == Drive::MAX_KEPT {
+                batch.commit().unwrap();
+                let mut keeping = std::pin::pin!(drive.keep(KeepOptions::new().content(false)));
+                assert!(poll_once(keeping.as_mut()).await.is_none());
+                batch = trie.begin().await.unwrap();
+            }
+            let mut key = [1; 32];
+            key[..8].copy_from_slice(&index.to_be_bytes());
+            stat.mount = Some(Mount::drive(PublicKey::from_bytes(key)));
+            let mount = hypertrie::Mount::new(&format!("m{index}"), key);
+            batch.mount(&mount, stat.encode().into()).await.unwrap();
+        }
+        batch.commit().unwrap();
+        let error = drive.keep(KeepOptions::new()).await.unwrap_err();
+        let limit = Drive::MAX_KEPT;
         assert!(matches!(error, DriveError::TooManyMounts { limit: l } if l == limit));
     });
 }
