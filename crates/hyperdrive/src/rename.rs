@@ -42,6 +42,9 @@ impl Drive {
         let key = match lookup::place(&batch, &path::clean(to), false).await? {
             Place::Free { key } => key,
             Place::Taken(new) if new.key == old.key => return Ok(()),
+            Place::Taken(new) if whole && path::below(&new.key, &old.key).is_some() => {
+                return Err(invalid("a directory cannot be moved into itself"));
+            }
             Place::Taken(new) => {
                 let shown = path::shown(&new.key);
                 match (whole, is_folder(&new)) {
