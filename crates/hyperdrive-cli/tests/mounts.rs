@@ -56,6 +56,23 @@ fn a_mounted_drive_is_listed_and_read_in_place() {
 }
 
 #[test]
+fn a_clone_has_what_is_mounted() {
+    let place = Place::new();
+    let (outer, inner) = (create(&place, "mine"), create(&place, "mine"));
+    put(&place, "mine", &outer, "top", "outside\n");
+    put(&place, "mine", &inner, "notes/a.txt", "inside\n");
+    let at = format!("{outer}friends/ann");
+    place.run("mine", &["mount", &at, &inner]).expect(0);
+    let mut seed = place.start("mine", &["seed", &outer, "--listen", "127.0.0.1:0"]);
+    let address = seed.address();
+    let args = ["clone", &outer, "copy", "--peer", &address];
+    place.run("reader", &args).expect(0);
+    let read = |path: &str| std::fs::read_to_string(place.path("copy").join(path)).unwrap();
+    assert_eq!(read("top"), "outside\n");
+    assert_eq!(read("friends/ann/notes/a.txt"), "inside\n");
+}
+
+#[test]
 fn a_version_stays_as_it_was() {
     let place = Place::new();
     let (outer, inner) = (create(&place, "mine"), create(&place, "mine"));

@@ -112,7 +112,8 @@ impl Node {
 }
 
 impl Session {
-    /// Writes the version looked at into a folder, which is made if it is missing. Files in the way
+    /// Writes the version looked at into a folder, which is made if it is missing, and drives that are
+    /// mounted in it as folders. Files in the way
     /// that no earlier export wrote stay, unless `force` says otherwise.
     ///
     /// Dropping the future leaves some files written, each of them whole; the next export does the
@@ -136,7 +137,9 @@ impl Session {
             Some(known) if known == record => cloned.written(&real).map_err(storage)?,
             _ => Written::new(),
         };
-        let options = ExportOptions::new().force(force);
+        // What nobody has of the drives that are mounted in it is named by the export.
+        self.reach_below("/").await?;
+        let options = ExportOptions::new().force(force).mounts(true);
         let plan = Export::plan(&self.view, &real, before, options);
         let export = self.wait("the drive's paths", plan).await?;
         cloned
@@ -145,10 +148,14 @@ impl Session {
         cloned.put(&real, &record).map_err(storage)?;
         // The peers of the content join a moment after those of the paths; without them all content
         // would look as if nobody had it.
-        if let Ok(content) = self.wait("the drive's header", self.drive.content()).await {
-            self.inner
-                .refresh_content(&self.drive, &content, self.patience)
-                .await;
+        let mut drives = self.drive.reached();
+        drives.retain(|drive| drive.metadata().length() > 0);
+        for drive in drives {
+            if let Ok(content) = self.wait("the drive's header", drive.content()).await {
+                self.inner
+                    .refresh_content(&drive, &content, self.patience)
+                    .await;
+            }
         }
         let exported = self.wait("a file's content", export.run(told)).await?;
         cloned

@@ -169,7 +169,7 @@ impl Session {
 
     /// As [`reach`](Self::reach), for all drives that are mounted below a path. Returns an error for
     /// each of which nothing could be learned.
-    async fn reach_below(&self, path: &str) -> Result<Vec<NodeError>, NodeError> {
+    pub(crate) async fn reach_below(&self, path: &str) -> Result<Vec<NodeError>, NodeError> {
         let mut unreached = Vec::new();
         loop {
             let options = ReadDirOptions::new().recursive(true);
