@@ -20,6 +20,7 @@ require.cache[require.resolve('multicast-dns')].exports = () => {
 const createDht = require('@hyperswarm/dht')
 const hypersign = require('@hyperswarm/hypersign')()
 const hyperswarm = require('hyperswarm')
+const HypercoreProtocol = require('hypercore-protocol')
 
 const topic = args => Buffer.from(args.topic, 'hex')
 const bootstrap = args => (args.bootstrap || []).map(port => '127.0.0.1:' + port)
@@ -128,6 +129,37 @@ module.exports = {
     })
     swarm.join(it.discoveryKey, { announce: !!args.announce, lookup: !!args.lookup })
     await new Promise(resolve => swarm.flush(resolve))
+  },
+
+  // As swarm.replicate, for one drive and with one key for all connections: of two to one peer, one is
+  // given up.
+  async 'swarm.replicate-once' (args) {
+    const it = at(args)
+    const keyPair = HypercoreProtocol.keyPair()
+    const swarm = hyperswarm({ bootstrap: bootstrap(args), queue: { multiplex: true } })
+    const living = open({ as: 'connections' }, { count: 0, key: hex(keyPair.publicKey) })
+    swarm.on('connection', (socket, info) => {
+      const stream = new HypercoreProtocol(info.client, { live: true, keyPair })
+      let counted = false
+      socket.on('error', () => {})
+      stream.on('error', () => {})
+      stream.on('handshake', () => {
+        const duplicate = info.deduplicate(stream.publicKey, stream.remotePublicKey)
+        emit({ event: 'met', client: info.client, duplicate, key: hex(stream.remotePublicKey) })
+        if (!duplicate) it.replicate(info.client, { live: true, stream })
+      })
+      socket.on('close', () => counted && living.count--)
+      counted = true
+      living.count++
+      socket.pipe(stream).pipe(socket)
+    })
+    swarm.join(it.discoveryKey, { announce: true, lookup: true })
+    await new Promise(resolve => swarm.flush(resolve))
+  },
+
+  // -> how many connections there are
+  async 'swarm.living' () {
+    return { count: at({ on: 'connections' }).count, key: at({ on: 'connections' }).key }
   },
 
   // What peers of something open look for. -> topic

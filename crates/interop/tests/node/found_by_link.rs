@@ -67,7 +67,7 @@ fn what_node_has_is_cloned() {
 }
 
 /// A node of the DHT that both begin with, and its port.
-fn dht(scratch: &TempDir) -> (Running, u16) {
+pub(crate) fn dht(scratch: &TempDir) -> (Running, u16) {
     let arguments = ["dht-node", "--listen", "127.0.0.1:0"];
     let mut running = Program::in_network(&scratch.path().join("dht"), arguments, 1).start();
     let port = running.port();

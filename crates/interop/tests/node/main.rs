@@ -21,6 +21,7 @@ mod log_storage;
 mod mailboxes;
 #[cfg(target_os = "linux")]
 mod nats;
+mod one_connection;
 mod power_cuts;
 mod seed;
 mod share_to_node;
