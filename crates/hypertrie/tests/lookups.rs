@@ -46,7 +46,9 @@ impl Network {
             peer.handle_open();
         }
         near.handle_uploading(true);
+        let asked = near.poll_region().expect("a peer is asked what it has");
         near.handle_have(0..source.version());
+        near.handle_region(asked.start);
         let reader = common::open(feed, Options::new());
         let lookups = |trie: &Trie| exchange.then(|| Box::pin(trie.lookups().unwrap()));
         let (ours, theirs) = (lookups(&reader), lookups(source));

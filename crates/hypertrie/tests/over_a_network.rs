@@ -39,7 +39,9 @@ impl Network {
         let far = source.feed().join(Waker::noop().clone());
         near.handle_open();
         near.handle_uploading(true);
+        let asked = near.poll_region().expect("a peer is asked what it has");
         near.handle_have(0..source.version());
+        near.handle_region(asked.start);
         let reader = common::open(feed, Options::new());
         let mut network = Self {
             reader,
