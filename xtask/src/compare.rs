@@ -106,12 +106,6 @@ fn build(package: &str) -> Result<()> {
     Ok(())
 }
 
-/// A program of the release build.
-fn release(name: &str) -> PathBuf {
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    run::target_dir().join("release").join(file)
-}
-
 /// The folder that holds the harness.
 fn harness_dir() -> PathBuf {
     run::root().join("benches/node")

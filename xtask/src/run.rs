@@ -24,6 +24,12 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
+/// A program that a build leaves behind in the folder of its profile.
+pub(crate) fn built(profile: &str, name: &str) -> PathBuf {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    target_dir().join(profile).join(file)
+}
+
 /// The cargo that runs this program, or the one on the path, started in the workspace's root.
 pub(crate) fn cargo() -> Command {
     cargo_called(&env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))

@@ -1,7 +1,5 @@
 //! `cargo xtask test`: everything that can be run on this machine, and one closing count.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use cargo_metadata::{MetadataCommand, TargetKind};
 
@@ -67,7 +65,7 @@ fn workspace(args: &Args, with_node: bool) -> Result<Tally> {
     }
     command.args(&args.filter);
     // Cargo builds the program before any test runs; the interop tests then need not ask for it.
-    command.env("HYPERDRIVE_BIN", program());
+    command.env("HYPERDRIVE_BIN", run::built("debug", "hyperdrive"));
 
     let mut tally = Tally::apart(interop_tests()?);
     let ended_well = run::watch(&mut command, |line| tally.see(line))?;
@@ -92,16 +90,6 @@ fn fuzz_corpora(args: &Args) -> Result<Counts> {
     let mut tally = Tally::apart(Vec::new());
     let ended_well = run::watch(&mut command, |line| tally.see(line))?;
     Ok(tally.of_others.with_outcome(ended_well))
-}
-
-/// The `hyperdrive` program that the test build leaves behind.
-fn program() -> PathBuf {
-    let name = if cfg!(windows) {
-        "hyperdrive.exe"
-    } else {
-        "hyperdrive"
-    };
-    run::target_dir().join("debug").join(name)
 }
 
 /// Names of the test programs of `crates/interop`.

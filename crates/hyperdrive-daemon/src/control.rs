@@ -2,7 +2,8 @@
 //!
 //! That process listens on loopback and writes where, and a secret, into the file that tells of it
 //! (`storage/node.json`), which only the same user can read. A request is one line of JSON with the
-//! secret, an answer another one.
+//! secret. Whoever knows that is greeted with an empty line at once, since some requests take long, and
+//! answered with another line of JSON.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt};
 use hypercore_runtime::{Runtime, TcpListener, TcpStream, Tokio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -29,8 +31,17 @@ pub(crate) struct Door {
 }
 
 /// 32 random bytes in hex.
-#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 struct Secret(String);
+
+impl PartialEq for Secret {
+    /// Takes as long for any other secret of the same length, whatever that has in common with it.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -123,6 +134,8 @@ async fn converse(node: &Node, mut stream: TcpStream, secret: &Secret) -> io::Re
     if asked.secret != *secret {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
+    stream.write_all(GREETING).await?;
+    stream.flush().await?;
     let reply = match asked.request {
         Request::Status => Reply::Status(Box::new(node.status())),
         Request::Perform(task) => tokio::select! {
@@ -145,23 +158,34 @@ async fn hung_up(stream: &mut TcpStream) {
     while let Ok(1..) = stream.read(&mut byte).await {}
 }
 
-/// Asks the process that holds a storage. `None` if there is none any more.
+/// Asks the process that holds a storage. `None` if there is none any more, or none that answers.
 pub(crate) async fn ask(root: &Root, request: &Request) -> io::Result<Option<Reply>> {
     let Some(door) = Running::load(&root.running()).and_then(|running| running.door) else {
         return Ok(None);
     };
-    let runtime = Tokio::current();
-    let connected = timeout(PATIENCE, runtime.connect_tcp(door.address)).await;
-    let Ok(Ok(mut stream)) = connected else {
-        // The file is of a process that crashed.
+    // After a crash the file stays, and somebody else may have the port by now, who says anything or
+    // nothing at all.
+    let greeted = timeout(GREETING_PATIENCE, knock(door, request)).await;
+    let Ok(Ok(mut stream)) = greeted else {
         return Ok(None);
     };
+    Ok(Some(read(&mut stream, MAX_REPLY_BYTES).await?))
+}
+
+/// Connects and asks, up to the greeting.
+async fn knock(door: Door, request: &Request) -> io::Result<TcpStream> {
+    let mut stream = Tokio::current().connect_tcp(door.address).await?;
     let envelope = Envelope {
         secret: door.secret,
         request: request.clone(),
     };
     write(&mut stream, &envelope).await?;
-    Ok(Some(read(&mut stream, MAX_REPLY_BYTES).await?))
+    let mut greeting = [0; GREETING.len()];
+    stream.read_exact(&mut greeting).await?;
+    if greeting != *GREETING {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(stream)
 }
 
 async fn write(stream: &mut TcpStream, value: &impl Serialize) -> io::Result<()> {
@@ -201,6 +225,13 @@ const MAX_REQUEST_BYTES: usize = 64 << 10;
 /// The longest reply.
 const MAX_REPLY_BYTES: usize = 1 << 20;
 
+/// What whoever knows the secret is greeted with.
+const GREETING: &[u8; 1] = b"\n";
+
+/// How long the holder is waited for. It may have to wait itself for those who asked before and say
+/// nothing.
+const GREETING_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a process on this machine may take to come to the point.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -224,6 +255,7 @@ mod tests {
         let mut stream = Tokio::current().connect_tcp(door.address).await.unwrap();
         // The other end may hang up in the middle of it.
         let _ = stream.write_all(line).await;
+        stream.read_exact(&mut [0; GREETING.len()]).await?;
         read(&mut stream, MAX_REPLY_BYTES).await
     }
 
@@ -287,5 +319,28 @@ mod tests {
         std::fs::write(root.running(), left_behind).unwrap();
         assert_eq!(Status::of_holder(&root).await, None);
         drop(dir);
+    }
+
+    #[tokio::test]
+    async fn somebody_else_at_the_port_of_a_process_that_crashed_is_not_waited_for() {
+        let (_dir, root, node, door) = node().await;
+        let mut left_behind = Running::load(&root.running()).unwrap();
+        node.close().await.unwrap();
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let somebody = Tokio::current().listen_tcp(anywhere).await.unwrap();
+        let address = somebody.local_addr();
+        left_behind.door = Some(Door { address, ..door });
+        crate::record::save(&root.running(), &left_behind).unwrap();
+        let silent = async { (Status::of_holder(&root).await, somebody.accept().await) };
+        assert_eq!(silent.await.0, None);
+        let (status, ()) = tokio::join!(Status::of_holder(&root), async {
+            let mut stream = somebody.accept().await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
+            stream.flush().await.unwrap();
+        });
+        assert_eq!(status, None);
     }
 }

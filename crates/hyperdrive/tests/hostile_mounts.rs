@@ -4,19 +4,11 @@
 mod common;
 
 use bytes::Bytes;
-use common::{store, text};
-use corestore::Corestore;
+use common::{drive_in, store, text};
 use futures_lite::future::{block_on, poll_once};
 use hypercore_crypto::PublicKey;
-use hyperdrive::{
-    Attributes, Drive, DriveError, FileType, KeepOptions, Mount, Options, ReadDir, Stat,
-};
+use hyperdrive::{Attributes, Drive, DriveError, FileType, KeepOptions, Mount, ReadDir, Stat};
 use hypertrie::{GetOptions, PutOptions, Trie};
-
-async fn drive_in(store: &Corestore, name: impl ToString) -> Drive {
-    let store = store.namespace(name.to_string());
-    Drive::create(&store, Options::new()).await.unwrap()
-}
 
 async fn mount(drive: &Drive, path: &str, key: PublicKey) {
     let plain = Attributes::new();

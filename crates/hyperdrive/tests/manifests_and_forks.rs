@@ -3,27 +3,12 @@
 
 mod common;
 
-use common::{listing, put_raw, store, text};
-use corestore::Corestore;
+use common::{drive_in, listing, put_raw, store, text, write};
 use futures_lite::future::block_on;
 use hyperdrive::{
-    Attributes, Difference, Drive, DriveError, FileType, Manifest, ManifestError, MergeOptions,
-    Mount, Options, Stat,
+    Attributes, Difference, DriveError, FileType, Manifest, ManifestError, MergeOptions, Mount,
+    Stat,
 };
-
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    Drive::create(&store.namespace(name), Options::new())
-        .await
-        .unwrap()
-}
-
-async fn write(drive: &Drive, path: &str, content: &str) {
-    let plain = Attributes::new();
-    drive
-        .write_file(path, content.to_owned(), &plain)
-        .await
-        .unwrap();
-}
 
 #[test]
 fn known_fields_of_the_wrong_type_count_as_absent_and_others_stay() {

@@ -4,17 +4,10 @@
 
 mod common;
 
-use common::{store, tree};
-use corestore::Corestore;
+use common::{drive_in, store, tree};
 use futures_lite::future::block_on;
 use hyperdrive::mirror::{Export, ExportOptions, Exported, Written};
-use hyperdrive::{Attributes, Drive, Mount, Options};
-
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    Drive::create(&store.namespace(name), Options::new())
-        .await
-        .unwrap()
-}
+use hyperdrive::{Attributes, Drive, Mount};
 
 async fn export(drive: &Drive, folder: &std::path::Path, before: &Written) -> Exported {
     let options = ExportOptions::new().mounts(true);

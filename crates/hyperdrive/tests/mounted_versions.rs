@@ -3,27 +3,11 @@
 
 mod common;
 
-use common::{store, text};
-use corestore::Corestore;
+use common::{drive_in, mount, store, text, write};
 use futures_lite::future::block_on;
-use hyperdrive::{Attributes, ChangeKind, Drive, Mount, Options};
+use hyperdrive::{ChangeKind, Drive, Mount};
 
 use ChangeKind::{Mounted, Put, Removed, Unmounted};
-
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    Drive::create(&store.namespace(name), Options::new())
-        .await
-        .unwrap()
-}
-
-async fn write(drive: &Drive, path: &str, content: &'static str) {
-    let plain = Attributes::new();
-    drive.write_file(path, content, &plain).await.unwrap();
-}
-
-async fn mount(drive: &Drive, path: &str, mount: Mount) {
-    drive.mount(path, mount, &Attributes::new()).await.unwrap();
-}
 
 async fn diff(drive: &Drive, since: u64, path: &str) -> Vec<(String, ChangeKind)> {
     let mut changes = Vec::new();

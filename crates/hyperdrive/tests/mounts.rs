@@ -5,29 +5,16 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{listing, store, text};
-use corestore::Corestore;
+use common::{drive_in, listing, store, text, write};
 use futures_lite::future::block_on;
 use hypercore_crypto::PublicKey;
-use hyperdrive::{
-    Attributes, Drive, DriveError, FileType, Mount, Mounted, Options, ReadDirOptions,
-};
+use hyperdrive::{Attributes, Drive, DriveError, FileType, Mount, Mounted, ReadDirOptions};
 use hypertrie::{GetOptions, Trie};
 
 /// A new drive in a store.
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    let store = store.namespace(name);
-    Drive::create(&store, Options::new()).await.unwrap()
-}
-
 async fn mount(drive: &Drive, path: &str, other: &Drive) {
     let mount = Mount::drive(other.key());
     drive.mount(path, mount, &Attributes::new()).await.unwrap();
-}
-
-async fn write(drive: &Drive, path: &str, content: &'static str) {
-    let plain = Attributes::new();
-    drive.write_file(path, content, &plain).await.unwrap();
 }
 
 fn errno<T: std::fmt::Debug>(done: Result<T, DriveError>) -> &'static str {

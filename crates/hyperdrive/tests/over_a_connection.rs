@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{copy_in, listing, store, text};
+use common::{copy_in, drive_in, listing, mount, store, text, write};
 use corestore::Corestore;
 use futures_util::StreamExt;
 use hypercore_replication::{Config, Role, replicate};
 use hypercore_runtime::{Runtime, Tokio};
-use hyperdrive::{
-    Attributes, Drive, DriveError, DriveEvent, KeepOptions, Mount, Options, Patience,
-};
+use hyperdrive::{Attributes, Drive, DriveError, DriveEvent, KeepOptions, Mount, Patience};
 
 /// What connections run on. They end with it.
 struct Network {
@@ -67,23 +65,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.0.iter().for_each(tokio::task::JoinHandle::abort);
     }
-}
-
-async fn drive_in(store: &Corestore, name: impl ToString) -> Drive {
-    let store = store.namespace(name.to_string());
-    Drive::create(&store, Options::new()).await.unwrap()
-}
-
-async fn mount(drive: &Drive, path: &str, mount: Mount) {
-    drive.mount(path, mount, &Attributes::new()).await.unwrap();
-}
-
-async fn write(drive: &Drive, path: &str, content: &str) {
-    let plain = Attributes::new();
-    drive
-        .write_file(path, content.to_owned(), &plain)
-        .await
-        .unwrap();
 }
 
 #[test]

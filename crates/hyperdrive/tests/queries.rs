@@ -3,16 +3,9 @@
 
 mod common;
 
-use common::store;
-use corestore::Corestore;
+use common::{drive_in, store};
 use futures_lite::future::block_on;
-use hyperdrive::{Attributes, Drive, DriveError, Match, MatchKind, Mount, Options, Query, SortBy};
-
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    Drive::create(&store.namespace(name), Options::new())
-        .await
-        .unwrap()
-}
+use hyperdrive::{Attributes, Drive, DriveError, Match, MatchKind, Mount, Query, SortBy};
 
 async fn write(drive: &Drive, path: &str, attributes: &Attributes) {
     drive

@@ -5,25 +5,13 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{connect, connect_sparsely, copy_of, drive, link, listing, store, text};
+use common::{
+    connect, connect_sparsely, copy_of, drive, drive_in, link, listing, store, text, write,
+};
 use corestore::Corestore;
 use futures_lite::future::{block_on, zip};
 use hypercore_storage::DiskDir;
 use hyperdrive::{Attributes, Drive, DriveError, FileType, Mount, OpenOptions, Options};
-
-async fn drive_in(store: &Corestore, name: &str) -> Drive {
-    Drive::create(&store.namespace(name), Options::new())
-        .await
-        .unwrap()
-}
-
-async fn write(drive: &Drive, path: &str, content: &str) {
-    let plain = Attributes::new();
-    drive
-        .write_file(path, content.to_owned(), &plain)
-        .await
-        .unwrap();
-}
 
 async fn names(drive: &Drive, path: &str, recursive: bool) -> Vec<String> {
     let list = drive.read_dir(path, recursive).await.unwrap();

@@ -5,8 +5,9 @@
 
 use std::env;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
+
+use testkit::{in_namespaces, namespaces_work};
 
 mod common;
 
@@ -94,19 +95,4 @@ fn a_node_tells_which_nat_it_is_behind() {
         let expected = format!("{expected} Some(198.51.100.11)\n");
         assert_eq!(words, expected, "{kind}: {errors}");
     }
-}
-
-fn namespaces_work() -> bool {
-    let mut trial = in_namespaces();
-    trial.args(["sh", "-c", "nft list ruleset && ip link add x type bridge"]);
-    trial.output().is_ok_and(|output| output.status.success())
-}
-
-/// A command in network and mount namespaces of its own, which end with it.
-fn in_namespaces() -> Command {
-    let mut command = Command::new("unshare");
-    // Ended with the first process, so that none of those that it started remains.
-    command.args(["--user", "--map-root-user", "--net", "--mount"]);
-    command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"]);
-    command
 }

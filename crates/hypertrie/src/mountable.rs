@@ -325,6 +325,10 @@ impl Forest {
         }
         let feed = self.opener.open_feed(key);
         let feed = feed.map_err(|source| TrieError::OpenMount { source })?;
+        // Whoever mounts the key of an empty log of ours must not have it become a trie.
+        if feed.is_writable() && feed.length() == 0 {
+            return Err(TrieError::Header);
+        }
         let trie = Trie::open(feed, self.options.clone()).await?;
         self.tries().put(*key, trie.clone());
         Ok(trie)

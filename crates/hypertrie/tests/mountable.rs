@@ -286,6 +286,17 @@ fn mounts_that_are_open_are_listed_by_themselves() {
 }
 
 #[test]
+fn an_empty_log_of_ours_does_not_become_a_trie_because_somebody_mounts_it() {
+    let logs = Logs::default();
+    let trie = logs.trie(1);
+    let empty = logs.log(KeyPair::from_seed(&[9; 32]));
+    mount(&trie, "m", 9);
+    let error = block_on(trie.get("m/x")).unwrap_err();
+    assert!(matches!(error, TrieError::Header), "{error}");
+    assert_eq!(empty.length(), 0);
+}
+
+#[test]
 fn names_of_any_kind_are_found_below_a_mount() {
     let (_logs, [a, b, _], _) = nested();
     for name in ["..x", "y/..", "deep/..z/w", "y/"] {

@@ -4,6 +4,7 @@
 //!   it.
 //! - [`Sim`]: hosts on a virtual clock with a network between them, each of them a
 //!   [`Runtime`](hypercore_runtime::Runtime).
+//! - [`in_namespaces`]: programs in networks of a test's own.
 //! - [`keys`], [`vectors`], [`Rng`]: fixed key pairs, answers of other implementations, and random
 //!   numbers that a seed repeats.
 //!
@@ -28,10 +29,12 @@
 
 mod faulty;
 pub mod keys;
+mod namespaces;
 mod rng;
 mod sim;
 pub mod vectors;
 
 pub use faulty::{Call, Change, Fault, FaultyDir, Keep};
+pub use namespaces::{in_namespaces, namespaces_work};
 pub use rng::Rng;
 pub use sim::{Link, Sim, SimRuntime};

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::results::Results;
-use super::{Args, Scratch, harness_dir, node_packages, release};
+use super::{Args, Scratch, harness_dir, node_packages};
 use crate::run;
 
 /// Runs the groups of workloads that are named, or all.
@@ -34,7 +34,7 @@ pub(super) fn measure(args: &Args, groups: &[&str], scratch: &Scratch) -> Result
         command.arg("pairs=mixed");
     }
     command
-        .env("BENCH_PEER", release("bench-peer"))
+        .env("BENCH_PEER", run::built("release", "bench-peer"))
         .env("NODE_PACKAGES", node_packages());
     if !run::passes("compare with Node", &mut command)? {
         bail!("the harness failed; its words stand above");

@@ -78,6 +78,7 @@ fn compile(package: &str, tests: &[&FaultTest], release: bool) -> Result<Vec<Bui
     }
     if package == "interop" {
         command.args(["--features", "node"]);
+        build_hyperdrive()?;
     }
     let mut asked: Vec<&Program> = tests.iter().map(|test| &test.program).collect();
     asked.sort();
@@ -118,6 +119,16 @@ fn compile(package: &str, tests: &[&FaultTest], release: bool) -> Result<Vec<Bui
     Ok(built)
 }
 
+/// Builds what tests with Node start, before the time of any of them runs.
+fn build_hyperdrive() -> Result<()> {
+    let mut command = run::cargo();
+    command.args(["build", "--locked", "--package", "hyperdrive-cli"]);
+    if !run::passes("build", &mut command)? {
+        bail!("hyperdrive does not build");
+    }
+    Ok(())
+}
+
 /// Asks the programs which of them has the test, and under which path.
 fn find(test: &FaultTest, programs: &[Built]) -> Result<Runnable> {
     for built in programs.iter().filter(|it| it.program == test.program) {
@@ -153,6 +164,7 @@ impl Runnable {
         command
             .current_dir(&self.directory)
             .env("CARGO_MANIFEST_DIR", &self.directory)
+            .env("HYPERDRIVE_BIN", run::built("debug", "hyperdrive"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -15,7 +15,7 @@ use hypercore_storage::MemoryDir;
 use hyperdrive::mirror::{
     Export, ExportOptions, Exported, Import, ImportOptions, Imported, Written,
 };
-use hyperdrive::{Drive, Options, Stat};
+use hyperdrive::{Attributes, Drive, Mount, Options, Stat};
 use hypertrie::{Op, Trie};
 
 /// An empty store in memory.
@@ -26,6 +26,24 @@ pub(crate) fn store() -> Corestore {
 /// An empty drive in memory.
 pub(crate) async fn drive() -> Drive {
     Drive::create(&store(), Options::new()).await.unwrap()
+}
+
+/// An empty drive in a store that may have others.
+pub(crate) async fn drive_in(store: &Corestore, name: impl ToString) -> Drive {
+    let store = store.namespace(name.to_string());
+    Drive::create(&store, Options::new()).await.unwrap()
+}
+
+/// Writes a file of text.
+pub(crate) async fn write(drive: &Drive, path: &str, content: &str) {
+    let plain = Attributes::new();
+    let content = content.to_owned();
+    drive.write_file(path, content, &plain).await.unwrap();
+}
+
+/// Mounts something.
+pub(crate) async fn mount(drive: &Drive, path: &str, mount: Mount) {
+    drive.mount(path, mount, &Attributes::new()).await.unwrap();
 }
 
 /// The paths of everything in a drive and in what is mounted there, sorted.

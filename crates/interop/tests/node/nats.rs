@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread;
 
 use interop::Node;
+use testkit::{in_namespaces, namespaces_work};
 
 /// The kind of the NAT before the peer that announces, of that before the peer that dials, whether
 /// they meet when ours announces and Node dials, and whether when Node announces and ours dials.
@@ -113,21 +114,6 @@ impl Lab {
             Err(words + &errors)
         }
     }
-}
-
-fn namespaces_work() -> bool {
-    let mut trial = in_namespaces();
-    trial.args(["sh", "-c", "nft list ruleset && ip link add x type bridge"]);
-    trial.output().is_ok_and(|output| output.status.success())
-}
-
-/// A command in network and mount namespaces of its own, which end with it.
-fn in_namespaces() -> Command {
-    let mut command = Command::new("unshare");
-    // Ended with the first process, so that none of those that it started remains.
-    command.args(["--user", "--map-root-user", "--net", "--mount"]);
-    command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"]);
-    command
 }
 
 /// The program of hyperswarm's `examples/peer.rs`.

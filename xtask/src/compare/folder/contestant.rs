@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::process::Process;
 use super::report::Figures;
 use super::tree;
-use crate::compare::{harness_dir, node_packages, release};
+use crate::compare::{harness_dir, node_packages};
+use crate::run;
 
 /// Whose code does the work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,7 +69,7 @@ pub(super) fn download(side: Contestant, dir: &Path, folder: &Path) -> Result<Fi
     let (server, key, address) = serve(side, &storage, folder)?;
     let client = match side {
         Contestant::Ours => {
-            let mut command = Command::new(release("hyperdrive"));
+            let mut command = Command::new(run::built("release", "hyperdrive"));
             command.arg("clone").arg(&key).arg(&target);
             command.args(["--peer", &address, "--no-swarm"]);
             Process::start(command.arg("--storage").arg(&copy))?
@@ -116,7 +117,7 @@ fn serve(side: Contestant, storage: &Path, folder: &Path) -> Result<(Process, St
 }
 
 fn share(storage: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(release("hyperdrive"));
+    let mut command = Command::new(run::built("release", "hyperdrive"));
     command
         .arg("share")
         .arg(folder)
