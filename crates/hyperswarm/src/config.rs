@@ -23,6 +23,10 @@ pub struct SwarmConfig {
     /// Whether to tell the DHT our address in the local network, for peers behind the same NAT.
     /// Default: true.
     pub announce_local: bool,
+    /// Whether peers may be reached over uTP, and reach us so, beside TCP. Default: true. Without it no
+    /// hole is punched in a NAT.
+    #[cfg(feature = "utp")]
+    pub use_utp: bool,
     /// The DHT of BitTorrent as a further source of peers. Default: none. Whatever is there, the crate
     /// `mainline` fetches.
     #[cfg(feature = "mainline")]
@@ -44,6 +48,8 @@ impl Default for SwarmConfig {
             use_dht: true,
             use_lan: true,
             announce_local: true,
+            #[cfg(feature = "utp")]
+            use_utp: true,
             #[cfg(feature = "mainline")]
             mainline: None,
             dial_timeout: Duration::from_secs(10),

@@ -151,7 +151,9 @@ impl Swarm {
             inner.spawn(local::discover(inner.clone()));
         }
         #[cfg(feature = "utp")]
-        inner.spawn(utp::carry(inner.clone(), socket));
+        if inner.config.use_utp {
+            inner.spawn(utp::carry(inner.clone(), socket));
+        }
         #[cfg(not(feature = "utp"))]
         drop(socket);
         let alive = Alive {
