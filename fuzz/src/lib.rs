@@ -35,7 +35,9 @@ pub const TARGETS: &[Target] = &[
     ("session", targets::session),
     ("stat", targets::stat),
     ("storage", targets::storage),
+    ("trie_lookups", targets::trie_lookups),
     ("trie_node", targets::trie_node),
+    ("trie_remote", targets::trie_remote),
     ("trie_walk", targets::trie_walk),
     ("utp", targets::utp),
 ];

@@ -20,10 +20,10 @@ pub fn all() -> Vec<Seed> {
     let logs = vectors("hypercore/tests/vectors/hypercore.json");
     log(&logs, &mut seeds);
     proofs(&logs, &mut seeds);
-    trie(
-        &vectors("hypertrie/tests/vectors/hypertrie.json"),
-        &mut seeds,
-    );
+    let tries = vectors("hypertrie/tests/vectors/hypertrie.json");
+    trie(&tries, &mut seeds);
+    trie_lookups(&tries, &mut seeds);
+    trie_remote(&mut seeds);
     drive(
         &vectors("hyperdrive/tests/vectors/hyperdrive.json"),
         &mut seeds,
@@ -382,6 +382,74 @@ fn trie(vectors: &Value, seeds: &mut Vec<Seed>) {
         for (seq, block) in blocks.into_iter().enumerate() {
             seeds.push(("trie_node", format!("{name}-{seq}"), block));
         }
+    }
+}
+
+/// Messages of the reference as a peer's, and lookups of ours among them.
+fn trie_lookups(vectors: &Value, seeds: &mut Vec<Seed>) {
+    for (i, vector) in list(&vectors["extension"]["codec"]).enumerate() {
+        let input = [vec![0], piece(&bytes(&vector["hex"]))].concat();
+        seeds.push(("trie_lookups", format!("message-{i:02}"), input));
+    }
+    let get = [1, 0, 9];
+    let list = [1, 1, 1, 1];
+    let hints = [1, 2, 0, 9, 3, 40, 0, 0, 0xff, 0xff];
+    let flood = [1, 2, 0, 1, 1, 255, 0, 0, 0xff, 0xff];
+    let (ours, all, rounds) = ([2, 30, 0], [3, 0, 0, 60], [6, 3]);
+    for (name, steps) in [
+        (
+            "asked",
+            vec![&get[..], &list, &[1, 1, 2, 5], &[1, 1, 20, 12]],
+        ),
+        (
+            "asked-from-somewhere",
+            vec![&[1, 9, 0, 1, 0, 4, 33, 40, 66, 9]],
+        ),
+        ("answered", vec![&ours, &[5], &rounds, &all, &[5], &rounds]),
+        ("hinted", vec![&ours, &hints, &rounds, &[5], &rounds]),
+        ("flooded", vec![&all, &flood, &flood, &[6, 1], &flood]),
+        ("unasked", vec![&hints, &flood, &rounds]),
+        ("hidden", vec![&[2, 30, 1], &[5], &rounds]),
+        ("given-up", vec![&all, &[6, 0], &[4], &ours, &rounds]),
+        (
+            "both",
+            vec![&list, &ours, &get, &hints, &[5], &rounds, &list],
+        ),
+    ] {
+        seeds.push(("trie_lookups", name.to_owned(), steps.concat()));
+    }
+}
+
+/// A small trie, left as it is or bent, and all that readers do.
+fn trie_remote(seeds: &mut Vec<Seed>) {
+    // Puts, some of them hidden, a mount, a deletion, a renamed prefix.
+    let keys = (0..16_u8).flat_map(|key| [if key % 5 == 4 { 12 } else { 4 }, key]);
+    let writes: Vec<u8> = [19]
+        .into_iter()
+        .chain(keys)
+        .chain([2, 10, 0, 1, 3, 2])
+        .collect();
+    let whole = [0];
+    let lookups: Vec<u8> = (0..16).flat_map(|key| [0, key % 8, key]).collect();
+    let walks = [
+        2, 0, 99, 2, 1, 0, 2, 2, 2, 2, 8, 99, 3, 2, 99, 4, 0, 1, 99, 4, 4, 9, 2, 5, 0, 5, 1,
+    ];
+    let mounts = [9, 0, 0, 9, 0, 10, 10, 0, 10, 16, 10, 32, 11, 7, 2];
+    let grows = [7, 0, 99, 8, 3, 5, 2, 0, 99, 8, 0, 1, 4, 0, 7, 99];
+    let copied = [1, 66, 3, 0];
+    let cut = [2, 3, 9, 200, 3, 4, 20];
+    let turned = [3, 0x0c, 5, 9, 0x14, 8, 30, 0x40, 12, 12];
+    for (name, steps) in [
+        ("lookups", [&writes[..], &whole, &lookups].concat()),
+        ("walks", [&writes[..], &whole, &walks].concat()),
+        ("mounts", [&writes[..], &whole, &mounts].concat()),
+        ("grows", [&writes[..], &whole, &grows].concat()),
+        ("copied", [&writes[..], &copied, &walks].concat()),
+        ("cut", [&writes[..], &cut, &lookups].concat()),
+        ("turned", [&writes[..], &turned, &walks, &mounts].concat()),
+        ("empty", [&[0][..], &whole, &walks].concat()),
+    ] {
+        seeds.push(("trie_remote", name.to_owned(), steps));
     }
 }
 

@@ -6,6 +6,9 @@ mod log;
 mod proof;
 mod replication;
 mod trie;
+mod trie_lookups;
+mod trie_pair;
+mod trie_remote;
 mod utp;
 mod wire;
 
@@ -17,5 +20,7 @@ pub(crate) use proof::block as log_block;
 pub use proof::{bitfield, proof};
 pub use replication::replication;
 pub use trie::{link, stat, trie_node, trie_walk};
+pub use trie_lookups::trie_lookups;
+pub use trie_remote::trie_remote;
 pub use utp::utp;
 pub use wire::{frames, handshake, messages, session};

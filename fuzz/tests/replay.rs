@@ -66,8 +66,18 @@ fn storage() {
 }
 
 #[test]
+fn trie_lookups() {
+    replay("trie_lookups");
+}
+
+#[test]
 fn trie_node() {
     replay("trie_node");
+}
+
+#[test]
+fn trie_remote() {
+    replay("trie_remote");
 }
 
 #[test]

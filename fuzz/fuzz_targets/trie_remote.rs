@@ -1,0 +1,3 @@
+//! `fuzz::targets::trie_remote` under libFuzzer.
+#![cfg_attr(fuzzing, no_main)]
+hyperdrive_fuzz::fuzz_with_libfuzzer!(trie_remote);
