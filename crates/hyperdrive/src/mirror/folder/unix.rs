@@ -105,7 +105,7 @@ impl Folder {
     /// Sets a directory's permission bits.
     pub(crate) fn set_dir_mode(&mut self, key: &str, mode: u32) -> io::Result<()> {
         let dir = self.dir(key, false)?;
-        Ok(fs::fchmod(&dir, Mode::from_raw_mode(mode))?)
+        Ok(fs::fchmod(&dir, permissions(mode))?)
     }
 
     /// A handle of a directory, reached step by step without following a link.
@@ -151,7 +151,7 @@ impl NewFile {
         let Some(temporary) = &self.temporary else {
             return Ok(());
         };
-        fs::fchmod(&self.file, Mode::from_raw_mode(mode))?;
+        fs::fchmod(&self.file, permissions(mode))?;
         if let Some(time) = UNIX_EPOCH.checked_add(Duration::from_millis(mtime)) {
             // A time that the file system cannot store is no reason to lose the file.
             let _ = self.file.set_modified(time);
@@ -189,6 +189,16 @@ fn step(dir: BorrowedFd<'_>, name: &str, create: bool) -> Result<OwnedFd, Errno>
     }
 }
 
+/// The type of a mode differs from system to system; twelve bits fit every one.
+fn permissions(mode: u32) -> Mode {
+    Mode::from_raw_mode((mode & 0o7777) as fs::RawMode)
+}
+
+#[allow(clippy::unnecessary_cast, reason = "not all systems have 32 bits here")]
+fn bits(mode: fs::RawMode) -> u32 {
+    (mode & 0o7777) as u32
+}
+
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -209,7 +219,7 @@ fn found(stat: &fs::Stat) -> Found {
         kind,
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mtime: u64::try_from(mtime).unwrap_or(0),
-        mode: stat.st_mode & 0o7777,
+        mode: bits(stat.st_mode),
     }
 }
 
