@@ -76,6 +76,11 @@ impl Cache {
         nodes <= self.max_nodes && nodes.saturating_mul(average) <= self.max_bytes
     }
 
+    /// How many nodes are here, and how many bytes they take.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.nodes, self.bytes)
+    }
+
     fn put(&mut self, node: &Arc<Stored>, new: bool) {
         if node.size() > self.max_bytes || self.max_nodes == 0 {
             return;

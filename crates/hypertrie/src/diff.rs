@@ -177,6 +177,7 @@ impl Comparison {
         let feed = trie.feed();
         let written = old + 1..(new + 1).min(feed.length());
         let few = written.end.saturating_sub(written.start) <= MAX_HINTS as u64;
+        let all = all && !self.options.stored_right;
         (all && few && !feed.has_range(written.clone())).then(|| feed.download(written))
     }
 
@@ -188,6 +189,12 @@ impl Comparison {
             (Some(_), None) => self.options.skip_right_null,
             (None, Some(_)) => self.options.skip_left_null,
         }
+    }
+
+    /// Whether a part is passed over because its right side is not stored here.
+    fn is_elsewhere(&self, frame: &Frame, loader: &Loader) -> bool {
+        let right = frame.right.as_ref().filter(|_| self.options.stored_right);
+        right.is_some_and(|right| !right.is_known() && !loader.has(right.seq))
     }
 
     /// Splits parts at digit `index`, the last one being due first.
@@ -216,6 +223,12 @@ impl Comparison {
             }
             if lefts.is_empty() && self.options.skip_left_null {
                 rights.clear();
+            }
+            if self.options.stored_right {
+                rights.retain(|lead| lead.is_known() || loader.has(lead.seq));
+                if rights.is_empty() {
+                    continue;
+                }
             }
             let index = index + 1;
             if is_check(index - 1) && lefts.len() + rights.len() > 1 {
@@ -252,7 +265,7 @@ impl Plan for Comparison {
 
     fn step(&self, frame: &mut Frame, loader: &mut Loader) -> Result<Step<Frame>, TrieError> {
         let index = frame.index;
-        if self.is_settled(frame) {
+        if self.is_settled(frame) || self.is_elsewhere(frame, loader) {
             return Ok(Step::Split(Vec::new()));
         }
         let mut waiting = false;

@@ -109,9 +109,14 @@ impl Loader {
         Ok(node)
     }
 
+    /// Whether a node is here, or its block.
+    pub(crate) fn has(&self, seq: u64) -> bool {
+        self.arrived.contains_key(&seq) || self.shared.feed.has(seq)
+    }
+
     /// Asks for a block that is not here and was not asked for before.
     pub(crate) fn prepare(&mut self, seq: u64) {
-        if !self.arrived.contains_key(&seq) && !self.shared.feed.has(seq) {
+        if !self.has(seq) {
             self.request(seq);
         }
     }

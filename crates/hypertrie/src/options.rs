@@ -199,6 +199,7 @@ pub struct DiffOptions {
     pub(crate) hidden: bool,
     pub(crate) skip_left_null: bool,
     pub(crate) skip_right_null: bool,
+    pub(crate) stored_right: bool,
     pub(crate) prefetch: usize,
 }
 
@@ -209,6 +210,7 @@ impl DiffOptions {
             hidden: false,
             skip_left_null: false,
             skip_right_null: false,
+            stored_right: false,
             prefetch: 64,
         }
     }
@@ -228,6 +230,13 @@ impl DiffOptions {
     /// Whether to leave out keys that are absent on the right, and not to read them. Default: false.
     pub fn skip_right_null(mut self, skip: bool) -> Self {
         self.skip_right_null = skip;
+        self
+    }
+
+    /// Whether to pass over what is not stored here of the right side, nodes on the way to the prefix
+    /// aside. Default: false. See [`Trie::refresh`](crate::Trie::refresh).
+    pub fn stored_right(mut self, stored: bool) -> Self {
+        self.stored_right = stored;
         self
     }
 

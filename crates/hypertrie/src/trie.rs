@@ -1,6 +1,9 @@
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::StreamExt;
 use futures_util::lock::Mutex as AsyncMutex;
 use hypercore::Feed;
 use prost::Message;
@@ -178,14 +181,28 @@ impl Trie {
         batch.commit()
     }
 
+    /// Carries out writes as they come, at most 1024 in one append. Gives the number of nodes that were
+    /// appended.
+    ///
+    /// What is at hand is written before more is waited for. After an error the appends before it stay,
+    /// and so they do when the future is dropped; what was taken from `ops` since is lost then.
+    pub async fn write_all(&self, ops: impl Stream<Item = Op>) -> Result<u64, TrieError> {
+        let mut ready = pin!(ops.ready_chunks(MAX_OPS));
+        let mut written = 0;
+        while let Some(ops) = ready.next().await {
+            written += self.batch(ops).await?.len() as u64;
+        }
+        Ok(written)
+    }
+
     /// Begins a batch, waiting until no other one is under way.
     pub async fn begin(&self) -> Result<Batch, TrieError> {
         Batch::begin(self).await
     }
 
-    /// What was read so far, through any handle on this trie.
+    /// What was read so far through any handle on this trie, and what of it is remembered.
     pub fn stats(&self) -> Stats {
-        self.shared.counts.get()
+        self.shared.counts.get(&self.shared.cache())
     }
 
     /// The log.
@@ -320,6 +337,21 @@ impl Trie {
         Diff::resume(self, version, prefix, options, checkpoint)
     }
 
+    /// Fetches what this version has in place of what is stored here of an older one, so that a part of
+    /// the trie that was looked at then needs no peers now. Gives the number of keys that differ.
+    ///
+    /// Keys that the older version does not have are not looked for, nor parts of it that nobody here
+    /// has seen.
+    pub async fn refresh(&self, version: u64) -> Result<u64, TrieError> {
+        let options = DiffOptions::new().skip_right_null(true).stored_right(true);
+        let mut changes = self.diff(version, "", options);
+        let mut keys = 0;
+        while changes.next().await?.is_some() {
+            keys += 1;
+        }
+        Ok(keys)
+    }
+
     /// Every node up to this version, in the order they were written.
     pub fn history(&self, options: HistoryOptions) -> History {
         History::open(self, options)
@@ -379,3 +411,6 @@ impl Shared {
 }
 
 const HEADER_TYPE: &str = "hypertrie";
+
+/// The most operations that [`Trie::write_all`] carries out with one append.
+const MAX_OPS: usize = 1024;

@@ -295,6 +295,11 @@ impl Lead {
         }
     }
 
+    /// Whether the node was looked at.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.state, State::Unknown(_))
+    }
+
     /// Whether the node turned out to stand for an empty trie.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.state, State::Empty)

@@ -338,6 +338,49 @@ fn a_watch_sees_what_a_peer_brings() {
     assert!(next.as_mut().poll(&mut cx).is_pending());
 }
 
+/// What was looked at is kept at hand in newer versions, and nothing else is fetched for it.
+#[test]
+fn a_part_that_was_looked_at_is_refreshed() {
+    let source = common::trie();
+    common::put(&source, "hello", "world");
+    let mut network = Network::new(&source, true);
+    let reader = network.reader.clone();
+    let get = |network: &mut Network, key: &str| {
+        let found = network.run(reader.get(key)).unwrap().unwrap();
+        String::from_utf8(found.value.unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(get(&mut network, "hello"), "world");
+
+    let put = |key: &str, value: &str| Op::put(key, bytes(value));
+    let ops = [("hello", "verden"), ("foo", "bar"), ("bar", "baz")];
+    let ops = ops.map(|(key, value)| put(key, value)).into();
+    futures_lite::future::block_on(source.batch(ops)).unwrap();
+    network.near.handle_have(0..source.version());
+    let seen = reader.version();
+    assert!(network.run(reader.update()).unwrap());
+    assert_eq!(network.run(reader.refresh(seen)).unwrap(), 1);
+    let (rounds, blocks) = (network.rounds, network.blocks);
+    assert_eq!(get(&mut network, "hello"), "verden");
+    assert_eq!((network.rounds, network.blocks), (rounds, blocks));
+
+    // Many new keys beside those that are known.
+    let ops = (0..128).map(|i| put(&format!("#{i}"), &i.to_string()));
+    futures_lite::future::block_on(source.batch(ops.collect())).unwrap();
+    network.near.handle_have(0..source.version());
+    let seen = reader.version();
+    assert!(network.run(reader.update()).unwrap());
+    let before = network.blocks;
+    network.run(reader.refresh(seen)).unwrap();
+    let fetched = network.blocks - before;
+    assert!((1..64).contains(&fetched), "{fetched} blocks");
+    let (rounds, blocks) = (network.rounds, network.blocks);
+    assert_eq!(get(&mut network, "hello"), "verden");
+    assert_eq!((network.rounds, network.blocks), (rounds, blocks));
+    // Everything is the same again: there is nothing to do.
+    assert_eq!(network.run(reader.refresh(reader.version())).unwrap(), 0);
+    assert_eq!(network.blocks, blocks);
+}
+
 /// A mailbox of a peer that says what it likes.
 fn hostile(source: &Trie) -> (Network, Mailbox) {
     let mut network = Network::new(source, true);
