@@ -210,7 +210,7 @@ impl Inner {
         if identity::store(&*dir, &identity)? {
             self.changed.fetch_add(1, Ordering::Relaxed);
         }
-        let log = hypercore::Options::new().lock(false).store_secret(false);
+        let log = hypercore::Options::new().store_secret(false);
         let log = log.cached_nodes(self.options.cached_nodes);
         let log = match identity.secret {
             Secret::Named(_, pair) | Secret::Given(pair) => log.key_pair(pair),

@@ -1,15 +1,17 @@
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hypercore_storage::{Lock, OpenMode, Stamp, Storage, StorageDir};
 
+use crate::layout::BITFIELD;
 use crate::master_key::StoreLock;
 
-/// A core's folder, which stays locked, and the store with it, for as long as the core is open.
+/// A core's folder, which keeps the store locked for as long as the core is open. The core's own lock
+/// was taken before its keys were looked at, and goes to the log.
 #[derive(Debug)]
 pub(crate) struct HeldDir {
     dir: Arc<dyn StorageDir>,
-    _core: Lock,
+    core: Mutex<Option<Lock>>,
     _store: Arc<StoreLock>,
 }
 
@@ -17,7 +19,7 @@ impl HeldDir {
     pub(crate) fn new(dir: Arc<dyn StorageDir>, core: Lock, store: Arc<StoreLock>) -> Self {
         Self {
             dir,
-            _core: core,
+            core: Mutex::new(Some(core)),
             _store: store,
         }
     }
@@ -49,7 +51,11 @@ impl StorageDir for HeldDir {
     }
 
     fn lock(&self, name: &str) -> io::Result<Lock> {
-        self.dir.lock(name)
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        match core.take_if(|_| name == BITFIELD) {
+            Some(lock) => Ok(lock),
+            None => self.dir.lock(name),
+        }
     }
 
     fn subdir(&self, name: &str) -> Arc<dyn StorageDir> {

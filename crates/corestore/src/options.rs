@@ -26,7 +26,8 @@ impl Options {
 
     /// How many cores are kept open (default 256). When more are, those that nobody holds are
     /// closed, the least recently asked for first; cores that are held stay open whatever their
-    /// number. Each open core costs a file descriptor and its bitfield in memory.
+    /// number. Each open core costs some KiB of memory and its bitfield; descriptors only while it is
+    /// used, or has something that is not flushed.
     pub fn open_cores(mut self, count: usize) -> Self {
         self.open_cores = count;
         self

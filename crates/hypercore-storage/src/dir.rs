@@ -49,7 +49,7 @@ pub trait StorageDir: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
 
     /// Takes an exclusive advisory lock on the file `name`, creating it if needed, and holds it
-    /// until the returned guard is dropped.
+    /// until the returned guard is dropped, or [rests](Lock::rest).
     ///
     /// Fails at once with [`io::ErrorKind::WouldBlock`] when somebody else holds it. On disk this
     /// is `flock` (Unix) or `LockFile` (Windows), the lock that the Node packages take too. A
@@ -63,12 +63,53 @@ pub trait StorageDir: Debug + Send + Sync {
 }
 
 /// A held lock, let go when dropped.
-pub struct Lock(#[allow(dead_code)] Box<dyn Any + Send + Sync>);
+pub struct Lock(Guard);
+
+enum Guard {
+    Firm(#[allow(dead_code)] Box<dyn Any + Send + Sync>),
+    Resting(Box<dyn Rest>),
+}
+
+/// A lock that can be let go of for a while; see [`Lock::rest`]. Ends when dropped.
+pub trait Rest: Send + Sync {
+    /// What [`Lock::rest`] does.
+    fn rest(&self);
+
+    /// What [`Lock::hold`] does.
+    fn hold(&self) -> io::Result<()>;
+}
 
 impl Lock {
     /// Wraps whatever holds the lock until it is dropped.
     pub fn new(guard: impl Any + Send + Sync) -> Self {
-        Self(Box::new(guard))
+        Self(Guard::Firm(Box::new(guard)))
+    }
+
+    /// Wraps a lock that can be let go of for a while.
+    pub fn resting(guard: impl Rest + 'static) -> Self {
+        Self(Guard::Resting(Box::new(guard)))
+    }
+
+    /// Says that nothing is unfinished, so that others might as well have the files now. Until
+    /// something is written next, the directory may let go of the lock when the files were not used
+    /// for a while and their descriptors are wanted for others.
+    ///
+    /// Whoever uses a file then finds the lock taken again and the files unchanged; if that cannot
+    /// be, the call fails with [`LockLost`](crate::LockLost). Directories that do not know how keep
+    /// the lock.
+    pub fn rest(&self) {
+        if let Guard::Resting(guard) = &self.0 {
+            guard.rest();
+        }
+    }
+
+    /// Takes the lock again if it was let go of, and keeps it until the next
+    /// [`rest`](Self::rest). Fails with [`LockLost`](crate::LockLost) if that cannot be.
+    pub fn hold(&self) -> io::Result<()> {
+        match &self.0 {
+            Guard::Firm(_) => Ok(()),
+            Guard::Resting(guard) => guard.hold(),
+        }
     }
 }
 

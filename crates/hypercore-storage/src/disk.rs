@@ -1,15 +1,21 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use self::claim::Claim;
+pub use self::claim::LockLost;
 use self::file::DiskFile;
 pub use self::pool::FilePool;
-use crate::{Lock, OpenMode, Stamp, Storage, StorageDir, name};
+use self::slot::{OneFile, Slot};
+use crate::{Lock, OpenMode, Rest, Stamp, Storage, StorageDir, name};
 
+mod claim;
 mod file;
 mod pool;
+mod slot;
 mod sys;
 
 /// Files below a directory on disk. Clones share it.
@@ -20,7 +26,9 @@ mod sys;
 /// Its files share a [`FilePool`]; a file may lose its descriptor to another and opens it again.
 /// That loses nothing: what is written belongs to the file, and a sync through any descriptor
 /// covers all of it (on Linux the file's pages and its record of write errors both stay with the
-/// inode). A file that was removed or replaced meanwhile then fails instead of being mistaken.
+/// inode). A file that was removed or replaced meanwhile then fails instead of being mistaken. Files
+/// whose lock was let go of as its holder [rests](Lock::rest) are locked again before they are used,
+/// and fail with [`LockLost`] if somebody else has changed one of them.
 ///
 /// [`sync`](StorageDir::sync) covers folders in which this `DiskDir`, its clones and its subfolders
 /// created or removed something. On Windows it does nothing.
@@ -68,21 +76,18 @@ impl StorageDir for DiskDir {
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Arc<dyn Storage>> {
         let path = self.resolve(name)?;
         let writable = mode != OpenMode::ReadOnly;
-        if let Some(file) = self.root.locked().get(&path).and_then(Weak::upgrade) {
-            return Ok(Arc::new(DiskFile::locked(
-                self.root.clone(),
-                path,
-                writable,
-                file,
-            )));
-        }
-        let file = self.root.open(&path, writable, mode == OpenMode::Create)?;
-        Ok(Arc::new(DiskFile::new(
-            self.root.clone(),
-            path,
-            writable,
-            file,
-        )?))
+        let (root, pool) = (&self.root, &self.root.pool);
+        let slot = root.slot_of(&path).unwrap_or_else(|| pool.slot(None));
+        let file = OneFile::new(path.clone(), writable);
+        pool.add(&slot, &file, || {
+            let opened = root.open(&path, writable, mode == OpenMode::Create)?;
+            // Systems let folders be opened for reading.
+            if !writable && opened.metadata()?.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            Ok(opened)
+        })?;
+        Ok(Arc::new(DiskFile::new(pool.clone(), slot, file)))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -130,15 +135,15 @@ impl StorageDir for DiskDir {
 
     fn lock(&self, name: &str) -> io::Result<Lock> {
         let path = self.resolve(name)?;
-        let file = Arc::new(self.root.open(&path, true, true)?);
+        let (root, pool) = (&self.root, &self.root.pool);
+        let file = pool.with_room(|| root.open(&path, true, true))?;
         file.try_lock()?;
-        self.root
-            .locked()
-            .insert(path.clone(), Arc::downgrade(&file));
-        Ok(Lock::new(Held {
+        let slot = pool.slot(Some(Claim::new(path.clone(), file)));
+        root.lock(&path, &slot);
+        Ok(Lock::resting(Held {
             root: self.root.clone(),
             path,
-            file,
+            slot,
         }))
     }
 
@@ -156,8 +161,8 @@ impl StorageDir for DiskDir {
 struct Root {
     path: PathBuf,
     pool: FilePool,
-    /// Files whose lock is held, with the descriptor that holds it.
-    locked: Mutex<BTreeMap<PathBuf, Weak<File>>>,
+    /// The locks that are held, by folder.
+    locked: Mutex<HashMap<PathBuf, Vec<Locked>>>,
     /// Folders with entries that were created or removed since they were last synced.
     touched: Mutex<BTreeSet<PathBuf>>,
     /// Held while folders are synced, so that a second caller returns only when they are.
@@ -165,19 +170,44 @@ struct Root {
 }
 
 impl Root {
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Weak<File>>> {
-        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The slot that a file belongs to: that of its lock, or of the lock on another file in its folder.
+    fn slot_of(&self, path: &Path) -> Option<Arc<Slot>> {
+        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        let locks = locked.get(path.parent()?)?;
+        let own = locks
+            .iter()
+            .find(|lock| Some(&*lock.name) == path.file_name());
+        own.or_else(|| locks.first())?.slot.upgrade()
+    }
+
+    fn lock(&self, path: &Path, slot: &Arc<Slot>) {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+            let locks = locked.entry(folder.to_owned()).or_default();
+            locks.push(Locked {
+                name: name.to_owned(),
+                slot: Arc::downgrade(slot),
+            });
+        }
+    }
+
+    fn unlock(&self, path: &Path) {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(locks) = locked.get_mut(folder) {
+                locks.retain(|lock| lock.name != name);
+                if locks.is_empty() {
+                    locked.remove(folder);
+                }
+            }
+        }
     }
 
     fn open(&self, path: &Path, writable: bool, create: bool) -> io::Result<File> {
-        self.pool.open(
-            || match OpenOptions::new().read(true).write(writable).open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
-                    self.create(path)
-                }
-                opened => opened,
-            },
-        )
+        match sys::open(path, writable) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && create => self.create(path),
+            opened => opened,
+        }
     }
 
     /// Creates a file and the folders above it.
@@ -236,19 +266,33 @@ impl Root {
     }
 }
 
+#[derive(Debug)]
+struct Locked {
+    name: OsString,
+    slot: Weak<Slot>,
+}
+
 /// A held lock.
 #[derive(Debug)]
 struct Held {
     root: Arc<Root>,
     path: PathBuf,
-    file: Arc<File>,
+    slot: Arc<Slot>,
+}
+
+impl Rest for Held {
+    fn rest(&self) {
+        self.root.pool.rest(&self.slot);
+    }
+
+    fn hold(&self) -> io::Result<()> {
+        self.root.pool.hold(&self.slot)
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.root.locked().remove(&self.path);
-        // Files opened meanwhile share the descriptor, so closing it is not enough. The error has
-        // nowhere to go; the lock ends with the descriptor then.
-        let _ = self.file.unlock();
+        self.root.unlock(&self.path);
+        self.root.pool.unlock(&self.slot);
     }
 }

@@ -26,8 +26,8 @@ mod read_only;
 mod stamp;
 mod storage;
 
-pub use dir::{Lock, OpenMode, StorageDir};
-pub use disk::{DiskDir, FilePool};
+pub use dir::{Lock, OpenMode, Rest, StorageDir};
+pub use disk::{DiskDir, FilePool, LockLost};
 pub use memory::MemoryDir;
 pub use read_only::ReadOnlyDir;
 pub use stamp::Stamp;

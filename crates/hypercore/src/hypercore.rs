@@ -78,7 +78,8 @@ pub struct Hypercore {
     confirmed: bool,
     /// The length that was signed once, when part of what was signed is lost.
     lost: Option<u64>,
-    _lock: Option<Lock>,
+    /// `None` if nobody wanted it taken.
+    lock: Option<Lock>,
 }
 
 impl Hypercore {
@@ -125,7 +126,7 @@ impl Hypercore {
             missed: 0..0,
             confirmed: true,
             lost: None,
-            _lock: lock,
+            lock,
         };
         log.confirmed = !log.options.confirm_length;
         log.load()?;
@@ -135,6 +136,7 @@ impl Hypercore {
             log.replay()?;
         }
         keys::store(&*log.dir, &log.options, found)?;
+        log.rest();
         Ok(log)
     }
 

@@ -1,90 +1,37 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::pool::Slot;
-use super::{Root, sys};
+use super::slot::{OneFile, Slot};
+use super::{FilePool, sys};
 use crate::Storage;
 
 /// One file on disk. Its descriptor comes and goes with the pool.
 #[derive(Debug)]
 pub(super) struct DiskFile {
-    path: PathBuf,
-    writable: bool,
-    root: Arc<Root>,
+    pool: FilePool,
     slot: Arc<Slot>,
-    /// Which file it was when it was opened, where the system tells.
-    identity: Option<sys::Identity>,
-    /// The descriptor that holds the file's lock. Where locks bind (Windows) only it may be used.
-    locked: Option<Arc<File>>,
+    file: Arc<OneFile>,
 }
 
 impl DiskFile {
-    /// A file opened with `file`.
-    pub(super) fn new(
-        root: Arc<Root>,
-        path: PathBuf,
-        writable: bool,
-        file: File,
-    ) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let slot = root.pool.slot(file);
-        let identity = sys::identity(&metadata);
-        Ok(Self {
-            path,
-            writable,
-            root,
-            slot,
-            identity,
-            locked: None,
-        })
-    }
-
-    /// A file whose lock is held by `file`.
-    pub(super) fn locked(root: Arc<Root>, path: PathBuf, writable: bool, file: Arc<File>) -> Self {
-        let slot = root.pool.empty_slot();
-        Self {
-            path,
-            writable,
-            root,
-            slot,
-            identity: None,
-            locked: Some(file),
-        }
+    /// A file that is in a slot of the pool.
+    pub(super) fn new(pool: FilePool, slot: Arc<Slot>, file: Arc<OneFile>) -> Self {
+        Self { pool, slot, file }
     }
 
     fn with<T>(&self, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-        match &self.locked {
-            Some(file) => act(file),
-            None => self.root.pool.with(&self.slot, || self.reopen(), act),
-        }
+        self.pool.with(&self.slot, &self.file, act)
     }
 
     fn writing<T>(&self, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-        if !self.writable {
+        if !self.file.is_writable() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         self.with(|file| {
-            self.slot.will_write();
+            self.slot.will_write(&self.file);
             act(file)
         })
-    }
-
-    fn reopen(&self) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(self.writable)
-            .open(&self.path)?;
-        if sys::identity(&file.metadata()?) != self.identity {
-            return Err(io::Error::other(
-                "the file was replaced while it was in use",
-            ));
-        }
-        Ok(file)
     }
 }
 
@@ -118,7 +65,7 @@ impl Storage for DiskFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.with(|file| self.slot.sync(file))
+        self.with(|file| self.slot.sync(&self.file, file))
     }
 
     fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
@@ -136,7 +83,7 @@ impl Storage for DiskFile {
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        self.root.pool.forget(&self.slot);
+        self.pool.forget(&self.slot, &self.file);
     }
 }
 

@@ -2,8 +2,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::claim::Claim;
+use super::slot::{OneFile, Slot};
+use super::sys;
 
 /// How many file descriptors the files of one or more directories may take. Clones share it.
 ///
@@ -13,8 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 /// later sync covers the file and not the descriptor, but a failure to write could then go
 /// unnoticed.
 ///
-/// Not counted: the descriptors of held locks, which must stay open, and calls under way, at most
-/// one for each thread.
+/// The files of a folder that is [locked](crate::StorageDir::lock) are closed together. Once the
+/// lock's holder [rests](crate::Lock::rest) the lock goes with them, and nothing has to be synced: so
+/// there is a second, lower limit for what rests.
+///
+/// Not counted: the descriptors of locks whose holders do not rest, which must stay open, and calls
+/// under way, at most one for each thread. The files of one folder that is locked may all be open,
+/// also where these alone are more than the limit.
 #[derive(Clone, Debug)]
 pub struct FilePool {
     inner: Arc<Inner>,
@@ -25,10 +34,21 @@ impl FilePool {
     /// and needs some for sockets and locks.
     pub const DEFAULT_LIMIT: usize = 512;
 
-    /// A pool of at most `limit` descriptors (at least one).
+    /// The limit for what rests, unless it is told: the files of about ten logs.
+    pub const RESTING_LIMIT: usize = 48;
+
+    /// A pool of at most `limit` descriptors (at least one), of which no more than
+    /// [`RESTING_LIMIT`](Self::RESTING_LIMIT) rest.
     pub fn new(limit: usize) -> Self {
+        Self::with_resting(limit, Self::RESTING_LIMIT)
+    }
+
+    /// A pool of at most `limit` descriptors (at least one), of which no more than `resting` rest.
+    /// Logs that are only read rest too: more of these make reading from many at once faster.
+    pub fn with_resting(limit: usize, resting: usize) -> Self {
         let inner = Inner {
             limit: limit.max(1),
+            resting: resting.max(1),
             next: AtomicU64::new(0),
             ring: Mutex::default(),
         };
@@ -37,59 +57,57 @@ impl FilePool {
         }
     }
 
-    /// How many descriptors are open now.
+    /// How many descriptors are open now that may be closed to make room.
     pub fn open_files(&self) -> usize {
-        self.inner.ring().open.len()
+        self.inner.ring().open_files()
     }
 
-    /// A slot for a file, already open with `file`.
-    pub(super) fn slot(&self, file: File) -> Arc<Slot> {
-        let slot = self.empty_slot();
-        *slot.file.write().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        self.admit(&slot);
-        slot
+    /// A slot without files, of a folder that `claim` locks if there is one.
+    pub(super) fn slot(&self, claim: Option<Claim>) -> Arc<Slot> {
+        let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Slot::new(id, claim))
     }
 
-    /// A slot for a file that is not open.
-    pub(super) fn empty_slot(&self) -> Arc<Slot> {
-        Arc::new(Slot {
-            id: self.inner.next.fetch_add(1, Ordering::Relaxed),
-            file: RwLock::new(None),
-            used: AtomicBool::new(true),
-            unsynced: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-        })
+    /// Takes a file that `open` opens into a slot.
+    pub(super) fn add(
+        &self,
+        slot: &Arc<Slot>,
+        file: &Arc<OneFile>,
+        open: impl Fn() -> io::Result<File>,
+    ) -> io::Result<()> {
+        self.with_room(|| slot.add(file, &open))?;
+        self.admit(slot);
+        Ok(())
     }
 
-    /// Calls `act` with the slot's descriptor, which `open` opens if it is closed.
+    /// Calls `act` with a file's descriptor, which is opened if it is closed.
     pub(super) fn with<T>(
         &self,
         slot: &Arc<Slot>,
-        open: impl Fn() -> io::Result<File>,
+        file: &Arc<OneFile>,
         act: impl FnOnce(&File) -> io::Result<T>,
     ) -> io::Result<T> {
-        // Held during the call, so that the descriptor is not closed, nor found synced, under it.
-        if let Some(file) = &*slot.file.read().unwrap_or_else(PoisonError::into_inner) {
-            slot.used.store(true, Ordering::Relaxed);
-            return act(file);
+        let state = slot.read();
+        if let Some(descriptor) = state.descriptor(file) {
+            slot.set_used();
+            return act(descriptor);
         }
-        let mut place = slot.file.write().unwrap_or_else(PoisonError::into_inner);
-        let reopened = place.is_none();
-        if reopened {
-            *place = Some(self.open(open)?);
-        }
-        let done = act(place.as_ref().expect("opened above"));
-        drop(place);
-        if reopened {
-            self.admit(slot);
-        }
+        drop(state);
+        let state = self.with_room(|| slot.reopen(file))?;
+        let done = match state.descriptor(file) {
+            Some(descriptor) => act(descriptor),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        drop(state);
+        self.admit(slot);
         done
     }
 
-    /// Opens a file; when the process is out of descriptors, closes some of the pool's first.
-    pub(super) fn open(&self, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+    /// Calls what opens files, holding no slot; when the process is out of descriptors, closes some of
+    /// the pool's and calls it again.
+    pub(super) fn with_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match open() {
-            Err(error) if super::sys::out_of_descriptors(&error) => {
+            Err(error) if sys::out_of_descriptors(&error) => {
                 let room = self.open_files() / 2;
                 self.shrink(room, None);
                 open()
@@ -98,29 +116,63 @@ impl FilePool {
         }
     }
 
-    /// Forgets a slot whose file is no longer used.
-    pub(super) fn forget(&self, slot: &Slot) {
-        self.inner.ring().open.remove(&slot.id);
+    /// Forgets a file that is no longer used.
+    pub(super) fn forget(&self, slot: &Arc<Slot>, file: &Arc<OneFile>) {
+        slot.remove(file);
+        self.settle(slot);
+    }
+
+    /// Whoever holds the lock of a slot's folder has nothing unfinished.
+    pub(super) fn rest(&self, slot: &Arc<Slot>) {
+        slot.rest();
+        self.admit(slot);
+    }
+
+    /// Takes the lock of a slot's folder again, to be kept.
+    pub(super) fn hold(&self, slot: &Arc<Slot>) -> io::Result<()> {
+        if !slot.is_held() {
+            self.with_room(|| slot.hold())?;
+            self.settle(slot);
+        }
+        Ok(())
+    }
+
+    /// Ends the lock of a slot's folder.
+    pub(super) fn unlock(&self, slot: &Arc<Slot>) {
+        slot.unlock();
+        self.settle(slot);
+    }
+
+    /// Keeps a slot in the ring as long as it has descriptors to close.
+    fn settle(&self, slot: &Arc<Slot>) {
+        let mut ring = self.inner.ring();
+        match slot.weight() {
+            0 => ring.open.remove(&slot.id),
+            _ => ring.open.insert(slot.id, slot.clone()),
+        };
     }
 
     fn admit(&self, slot: &Arc<Slot>) {
-        slot.used.store(true, Ordering::Relaxed);
-        self.inner.ring().open.insert(slot.id, slot.clone());
+        slot.set_used();
+        self.settle(slot);
         self.shrink(self.inner.limit, Some(slot.id));
     }
 
-    /// Closes descriptors until at most `limit` are open, but not that of `keep`, which is about to
-    /// be used again.
+    /// Closes descriptors until at most `limit` are open, and of those that rest no more than may, but
+    /// not those of `keep`, which is about to be used again.
     ///
     /// No slot is locked while the ring is, and nobody waits for a slot while holding another one
     /// that is in the ring.
     fn shrink(&self, limit: usize, keep: Option<u64>) {
         loop {
             let mut ring = self.inner.ring();
-            if ring.open.len() <= limit {
-                return;
-            }
-            let victim = ring.evict(keep);
+            let victim = if ring.open_files() > limit {
+                ring.evict(keep, false)
+            } else if ring.resting_files() > self.inner.resting {
+                ring.evict(keep, true)
+            } else {
+                None
+            };
             drop(ring);
             match victim {
                 Some(slot) => slot.close(),
@@ -137,51 +189,10 @@ impl Default for FilePool {
     }
 }
 
-/// A file's place in the pool.
-#[derive(Debug)]
-pub(super) struct Slot {
-    id: u64,
-    file: RwLock<Option<File>>,
-    /// Used since the hand last passed.
-    used: AtomicBool,
-    unsynced: AtomicBool,
-    failed: AtomicBool,
-}
-
-impl Slot {
-    /// Notes that the file is about to be written.
-    pub(super) fn will_write(&self) {
-        self.unsynced.store(true, Ordering::Relaxed);
-    }
-
-    /// Syncs the file. Once that failed it fails for good: the system has dropped what it could
-    /// not write, and would report success the next time.
-    pub(super) fn sync(&self, file: &File) -> io::Result<()> {
-        if self.failed.load(Ordering::Relaxed) {
-            return Err(io::Error::other(
-                "an earlier write to the file could not be made durable",
-            ));
-        }
-        // Cleared first: a write that comes in meanwhile sets it again.
-        self.unsynced.store(false, Ordering::Relaxed);
-        file.sync_data()
-            .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
-    }
-
-    /// Closes the descriptor, syncing first what was not.
-    fn close(&self) {
-        let mut place = self.file.write().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(file), true) = (&*place, self.unsynced.load(Ordering::Relaxed)) {
-            // The error is kept, and the file's own sync reports it.
-            let _ = self.sync(file);
-        }
-        *place = None;
-    }
-}
-
 #[derive(Debug)]
 struct Inner {
     limit: usize,
+    resting: usize,
     next: AtomicU64,
     ring: Mutex<Ring>,
 }
@@ -200,12 +211,21 @@ struct Ring {
 }
 
 impl Ring {
-    /// Takes out a slot: one that was not used lately and holds nothing unsynced, else one that
-    /// holds nothing unsynced, else the next.
-    fn evict(&mut self, keep: Option<u64>) -> Option<Arc<Slot>> {
-        let other = |slot: &Slot| Some(slot.id) != keep;
-        let clean = |slot: &Slot| other(slot) && !slot.unsynced.load(Ordering::Relaxed);
-        let idle = |slot: &Slot| clean(slot) && !slot.used.swap(false, Ordering::Relaxed);
+    fn open_files(&self) -> usize {
+        self.open.values().map(|slot| slot.weight()).sum()
+    }
+
+    fn resting_files(&self) -> usize {
+        let resting = self.open.values().filter(|slot| slot.is_resting());
+        resting.map(|slot| slot.weight()).sum()
+    }
+
+    /// Takes out a slot: one that was not used lately and holds nothing that has to be synced, else
+    /// one that holds nothing, else, unless only those that rest are meant, the next.
+    fn evict(&mut self, keep: Option<u64>, resting: bool) -> Option<Arc<Slot>> {
+        let other = |slot: &Slot| Some(slot.id) != keep && (slot.is_resting() || !resting);
+        let clean = |slot: &Slot| other(slot) && slot.is_clean();
+        let idle = |slot: &Slot| clean(slot) && !slot.take_used();
         let id = self
             .scan(idle)
             .or_else(|| self.scan(clean))

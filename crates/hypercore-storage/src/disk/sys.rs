@@ -6,6 +6,11 @@ use std::path::Path;
 
 use crate::Stamp;
 
+/// Opens a file that is there.
+pub(crate) fn open(path: &Path, writable: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(writable).open(path)
+}
+
 /// Makes the file private to its owner if it gets created.
 pub(crate) fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]

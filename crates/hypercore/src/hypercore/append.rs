@@ -47,6 +47,7 @@ impl Hypercore {
             return Ok(first);
         }
         let parts: Vec<&[u8]> = blocks.iter().map(AsRef::as_ref).collect();
+        self.hold()?;
         self.forget_lost_tail()?;
         self.prepare_journal(&parts)?;
         let length = first + blocks.len() as u64;

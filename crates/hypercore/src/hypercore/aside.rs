@@ -140,6 +140,7 @@ impl Hypercore {
             Stage::NodeBits => {
                 self.durable = self.durable.max(flush.length);
                 self.flushing = None;
+                self.rest();
                 return Ok(true);
             }
         };

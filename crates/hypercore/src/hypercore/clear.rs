@@ -39,6 +39,7 @@ impl Hypercore {
         if held.is_empty() {
             return Ok(0);
         }
+        self.hold()?;
         for index in &held {
             self.bits.clear_block(*index);
         }
@@ -48,6 +49,7 @@ impl Hypercore {
                 self.store.blocks.discard(offset, bytes)?;
             }
         }
+        self.rest();
         Ok(held.len() as u64)
     }
 

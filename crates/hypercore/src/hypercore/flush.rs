@@ -21,7 +21,23 @@ impl Hypercore {
         }
         let result = self.write_out();
         self.poisoned = result.is_err();
+        self.rest();
         result
+    }
+
+    /// Takes the log's lock before anything is changed, if it was let go of.
+    pub(super) fn hold(&self) -> io::Result<()> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.hold())
+    }
+
+    /// Lets the directory do without the log's descriptors and lock for as long as nothing changes.
+    pub(super) fn rest(&self) {
+        if let Some(lock) = &self.lock
+            && !self.poisoned
+            && !self.is_unflushed()
+        {
+            lock.rest();
+        }
     }
 
     /// Makes durable what was written while nothing was synced.

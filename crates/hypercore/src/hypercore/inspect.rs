@@ -69,8 +69,11 @@ impl Hypercore {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let Self {
-            dir, store, _lock, ..
+            dir, store, lock, ..
         } = self;
+        if let Some(lock) = &lock {
+            lock.hold()?;
+        }
         drop(store);
         super::keys::remove_files(&*dir)
     }

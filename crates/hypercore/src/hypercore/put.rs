@@ -102,6 +102,7 @@ impl Hypercore {
     ) -> Result<Put, PutError> {
         let leaf = NodeIndex::leaf(index);
         let block = value.filter(|_| !self.has(index));
+        self.hold()?;
         self.content_dirty = true;
         self.store.nodes.defer(&verified.nodes)?;
         if let Some(block) = block {
