@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use hypercore_crypto::{Hash, KeyPair};
 use hypercore_protocol::{
     Channel, Config, Connection, Data, Event, Message, Node, Protection, Request, Role, Secrets,
-    Timestamp,
+    Timestamp, Unprotected,
 };
 
 const NOW: Timestamp = Timestamp::from_start(std::time::Duration::ZERO);
@@ -22,7 +22,10 @@ fn handshake(c: &mut Criterion) {
 fn data(c: &mut Criterion) {
     for (name, protection) in [
         ("encrypted", Protection::Encrypted),
-        ("plain", Protection::Plain),
+        (
+            "plain",
+            Protection::Plain(Unprotected::readable_by_anybody_on_the_way()),
+        ),
     ] {
         let mut group = c.benchmark_group(format!("wire/data/{name}"));
         for size in [512, 16 << 10, 64 << 10] {

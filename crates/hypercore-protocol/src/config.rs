@@ -7,17 +7,36 @@ pub enum Protection {
     #[default]
     Encrypted,
     /// Handshake and capabilities, then plain frames (`encrypted: false` in the reference).
-    Authenticated,
+    Authenticated(Unprotected),
     /// Plain frames from the first byte, and no proof that a peer knows a core's key
     /// (`encrypted: false, noise: false`). For tests and for pipes inside one machine.
-    Plain,
+    Plain(Unprotected),
+}
+
+/// Says a second time that a connection is to go without protection, so that no slip of the hand turns
+/// it off.
+///
+/// ```
+/// use hypercore_protocol::{Config, Protection, Unprotected};
+///
+/// let mut config = Config::default();
+/// config.protection = Protection::Plain(Unprotected::readable_by_anybody_on_the_way());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unprotected(());
+
+impl Unprotected {
+    /// Everything that is sent may be read by whoever carries it.
+    pub const fn readable_by_anybody_on_the_way() -> Self {
+        Self(())
+    }
 }
 
 /// Timers and limits of a connection. The defaults suit deployed peers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
-    /// What protects the connection.
+    /// What protects the connection (default: everything there is).
     pub protection: Protection,
     /// The connection fails when nothing arrives for this long. `None` waits for ever.
     pub idle_timeout: Option<Duration>,

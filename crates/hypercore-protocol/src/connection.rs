@@ -98,7 +98,7 @@ impl Connection {
             bytes_received: 0,
             config,
         };
-        if connection.config.protection == Protection::Plain {
+        if matches!(connection.config.protection, Protection::Plain(_)) {
             connection.outbox.start(None, None);
             connection.timers.handshake_complete();
         } else {

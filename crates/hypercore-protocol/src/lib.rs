@@ -57,6 +57,7 @@ mod timers;
 pub use channel::Channel;
 pub use config::{
     Config, MAX_BODY_BYTES, MAX_EXTENSION_NAME_BYTES, MAX_EXTENSIONS, MAX_PROOF_NODES, Protection,
+    Unprotected,
 };
 pub use connection::{Connection, Role};
 pub use error::{ChannelFault, ConnectionError, HandshakeError, OpenError, SendError};

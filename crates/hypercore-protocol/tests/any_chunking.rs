@@ -121,7 +121,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..40),
         plain in any::<bool>(),
     ) {
-        let protection = if plain { Protection::Plain } else { Protection::Encrypted };
+        let protection = if plain { common::PLAIN } else { Protection::Encrypted };
         let input = conversation(protection, &messages);
         let whole = receive(protection, &input, &[]);
         let received = whole.0.iter().filter_map(|event| match event {
@@ -140,7 +140,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..10),
     ) {
         let run = |cuts: &[usize]| {
-            let mut connection = connection(Role::Responder, config(Protection::Plain));
+            let mut connection = connection(Role::Responder, config(common::PLAIN));
             let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (input.len() + 1)).collect();
             cuts.extend([0, input.len()]);
             cuts.sort_unstable();

@@ -20,9 +20,7 @@ fn open(pair: &mut Pair, capability: Option<&[u8]>) -> Result<(), ConnectionErro
 
 fn connected() -> Pair {
     // Not encrypted, so that frames can be written by hand; the proof is the same.
-    let mut pair = Pair::new(common::config(
-        hypercore_protocol::Protection::Authenticated,
-    ));
+    let mut pair = Pair::new(common::config(common::AUTHENTICATED));
     pair.carry().unwrap();
     events(&mut pair.responder);
     pair
@@ -88,10 +86,10 @@ fn a_recorded_proof_fails_on_another_connection() {
 
 fn secrets_with_nonce_and_ephemeral(byte: u8) -> Pair {
     use hypercore_protocol::{Connection, Protection};
-    let mut pair = Pair::new(common::config(Protection::Authenticated));
+    let mut pair = Pair::new(common::config(common::AUTHENTICATED));
     let mut secrets = common::secrets(Role::Initiator);
     secrets.ephemeral_key = [byte; 32];
-    let config = common::config(Protection::Authenticated);
+    let config = common::config(common::AUTHENTICATED);
     pair.initiator = Connection::new(Role::Initiator, secrets, config, pair.now);
     pair.carry().unwrap();
     pair

@@ -275,7 +275,7 @@ fn the_queue_before_the_handshake_is_bounded() {
 
 #[test]
 fn open_channels_are_bounded() {
-    let mut config = common::config(hypercore_protocol::Protection::Plain);
+    let mut config = common::config(common::PLAIN);
     config.max_channels = 2;
     let mut connection = common::connection(Role::Initiator, config);
     let first = connection.open(&key(1)).unwrap();

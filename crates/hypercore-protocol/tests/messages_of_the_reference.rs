@@ -6,7 +6,7 @@ mod common;
 use common::{
     START, config, events, extension, key, message, open_frame, plain, transmit, vectors,
 };
-use hypercore_protocol::{Event, Extension, Message, Options, Protection, Role};
+use hypercore_protocol::{Event, Extension, Message, Options, Role};
 use testkit::vectors::{Value, array, bytes, number};
 
 #[test]
@@ -201,7 +201,7 @@ fn capabilities() {
             array(&vector["discovery_key"])
         );
         for role in [Role::Initiator, Role::Responder] {
-            let mut pair = common::Pair::new(config(Protection::Authenticated));
+            let mut pair = common::Pair::new(config(common::AUTHENTICATED));
             pair.carry().unwrap();
             pair.side(role).open(&feed_key).unwrap();
             let sent = transmit(pair.side(role));

@@ -37,11 +37,7 @@ fn messages(events: Vec<Event>) -> Vec<(Channel, Message)> {
 
 #[test]
 fn a_question_and_its_answer() {
-    for protection in [
-        Protection::Encrypted,
-        Protection::Authenticated,
-        Protection::Plain,
-    ] {
+    for protection in [Protection::Encrypted, common::AUTHENTICATED, common::PLAIN] {
         let mut pair = Pair::new(config(protection));
         let (a, b) = pair.open(&key(1));
         pair.initiator.send(a, request(42)).unwrap();
@@ -58,7 +54,7 @@ fn a_question_and_its_answer() {
             [(a, data(42, "value"))]
         );
         // Only a handshake makes a remote known.
-        let known = protection != Protection::Plain;
+        let known = protection != common::PLAIN;
         assert_eq!(pair.initiator.remote_public_key().is_some(), known);
         assert_eq!(pair.responder.remote_public_key().is_some(), known);
     }
@@ -109,8 +105,8 @@ fn every_kind_of_message_arrives_as_it_was_sent() {
 fn blocks_can_be_read_on_the_way_only_without_encryption() {
     for (protection, readable) in [
         (Protection::Encrypted, false),
-        (Protection::Authenticated, true),
-        (Protection::Plain, true),
+        (common::AUTHENTICATED, true),
+        (common::PLAIN, true),
     ] {
         let mut pair = Pair::new(config(protection));
         let (a, b) = pair.open(&key(1));

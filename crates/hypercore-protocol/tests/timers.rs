@@ -100,7 +100,7 @@ fn no_keep_alive_during_the_handshake() {
 
 #[test]
 fn timers_can_be_turned_off() {
-    let mut config = common::config(hypercore_protocol::Protection::Plain);
+    let mut config = common::config(common::PLAIN);
     config.idle_timeout = None;
     config.keep_alive = None;
     let mut connection = common::connection(Role::Initiator, config);

@@ -34,7 +34,7 @@ fn download_of_five_blocks() {
 /// A live session in plain: acks, seek, extensions of both scopes, status changes, ping, close.
 #[test]
 fn live_replication_in_plain() {
-    let pair = replay(&vectors()["replication_live_plain"], Protection::Plain);
+    let pair = replay(&vectors()["replication_live_plain"], common::PLAIN);
     assert_eq!(pair.initiator.channel_count(), 0);
     assert_eq!(pair.responder.channel_count(), 0);
 }
@@ -44,7 +44,7 @@ fn live_replication_in_plain() {
 fn handshake() {
     let vectors = vectors();
     let handshake = &vectors["handshake"];
-    for protection in [Protection::Encrypted, Protection::Authenticated] {
+    for protection in [Protection::Encrypted, common::AUTHENTICATED] {
         let mut pair = Pair::new(config(protection));
         pair.carry().unwrap();
         for (role, sent) in [

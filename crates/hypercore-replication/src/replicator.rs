@@ -107,7 +107,7 @@ impl Replicator {
     /// Starts on a connection that was just made.
     pub fn new(role: Role, secrets: Secrets, config: Config, now: Timestamp) -> Self {
         // Without a handshake nothing has to be waited for.
-        let connected = config.protocol.protection == Protection::Plain;
+        let connected = matches!(config.protocol.protection, Protection::Plain(_));
         let connection = Connection::new(role, secrets, config.protocol.clone(), now);
         Self {
             connection,

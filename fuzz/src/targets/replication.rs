@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hypercore::{Feed, Hypercore, Options, RemoteTree};
 use hypercore_protocol::{
-    Channel, Connection, Data, Event, Message, Node, Protection, Request, Role,
+    Channel, Connection, Data, Event, Message, Node, Request, Role,
 };
 use hypercore_replication::{Config, Replicator};
 use hypercore_storage::MemoryDir;
@@ -71,11 +71,11 @@ impl World {
         }
         let mut config = Config::default();
         config.live = live;
-        config.protocol.protection = Protection::Plain;
+        config.protocol.protection = wire::PLAIN;
         let secrets = wire::secrets(Role::Initiator);
         let mut ours = Replicator::new(Role::Initiator, secrets, config, wire::NOW);
         ours.open(wire::NOW, &feed);
-        let mut remote = wire::connection(Role::Responder, Protection::Plain);
+        let mut remote = wire::connection(Role::Responder, wire::PLAIN);
         let channel = remote.open(&pair().public).expect("the first core");
         let mut world = Self {
             ours,

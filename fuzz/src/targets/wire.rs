@@ -3,12 +3,16 @@ use std::time::Duration;
 use hypercore_crypto::{KeyPair, PublicKey};
 use hypercore_protocol::{
     Channel, Config, Connection, ConnectionError, Data, Event, Extension, Have, Message, Options,
-    Protection, Role, Secrets, Timestamp, Want,
+    Protection, Role, Secrets, Timestamp, Unprotected, Want,
 };
 
 use crate::encode::frame;
 use crate::input::Input;
 use crate::plant;
+
+const ON_PURPOSE: Unprotected = Unprotected::readable_by_anybody_on_the_way();
+pub(super) const PLAIN: Protection = Protection::Plain(ON_PURPOSE);
+const AUTHENTICATED: Protection = Protection::Authenticated(ON_PURPOSE);
 
 pub(super) const NOW: Timestamp = Timestamp::from_start(Duration::from_secs(1));
 
@@ -114,7 +118,7 @@ pub fn handshake(bytes: &[u8]) {
     let protection = if choice & 2 == 0 {
         Protection::Encrypted
     } else {
-        Protection::Authenticated
+        AUTHENTICATED
     };
     let mut connection = connection(role, protection);
     let _ = connection.open(&key(1));
@@ -139,8 +143,8 @@ pub fn handshake(bytes: &[u8]) {
 pub fn session(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let protection = match input.byte() & 3 {
-        0 | 1 => Protection::Plain,
-        2 => Protection::Authenticated,
+        0 | 1 => PLAIN,
+        2 => AUTHENTICATED,
         _ => Protection::Encrypted,
     };
     let peer = |role| Peer {
@@ -298,7 +302,7 @@ fn assert_silence(error: &ConnectionError) {
 
 /// A plain connection with one core that both sides opened, one that only we did.
 pub(super) fn opened() -> (Connection, Channel) {
-    let mut connection = connection(Role::Initiator, Protection::Plain);
+    let mut connection = connection(Role::Initiator, PLAIN);
     connection
         .set_stream_extensions(&["s", "t"])
         .expect("the names are short");

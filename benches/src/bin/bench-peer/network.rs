@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use anyhow::Result;
 use futures_io::{AsyncRead, AsyncWrite};
 use hypercore_crypto::PublicKey;
-use hypercore_protocol::{Protection, Role};
+use hypercore_protocol::{Protection, Role, Unprotected};
 use hypercore_replication::{Config, FeedSource, replicate};
 use hypercore_runtime::{Runtime, TcpStream, Tokio};
 use serde_json::json;
@@ -110,7 +110,8 @@ fn run(
 fn config(args: &Args) -> Config {
     let mut config = Config::default();
     if !args.is_on("encrypted", true) {
-        config.protocol.protection = Protection::Plain;
+        let on_purpose = Unprotected::readable_by_anybody_on_the_way();
+        config.protocol.protection = Protection::Plain(on_purpose);
     }
     config
 }

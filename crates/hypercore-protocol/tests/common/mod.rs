@@ -7,7 +7,8 @@ use bytes::Bytes;
 use hypercore_crypto::{Hash, KeyPair, PublicKey, Signature};
 use hypercore_protocol::{
     Cancel, Channel, Config, Connection, ConnectionError, Data, Event, Extension, Have, Message,
-    Node, Options, Protection, Request, Role, Secrets, Status, Timestamp, Unhave, Unwant, Want,
+    Node, Options, Protection, Request, Role, Secrets, Status, Timestamp, Unhave, Unprotected,
+    Unwant, Want,
 };
 use testkit::vectors::{Value, array, bytes, load, number};
 
@@ -39,6 +40,10 @@ pub fn key(seed: u8) -> PublicKey {
     KeyPair::from_seed(&[seed; 32]).public
 }
 
+const ON_PURPOSE: Unprotected = Unprotected::readable_by_anybody_on_the_way();
+pub const PLAIN: Protection = Protection::Plain(ON_PURPOSE);
+pub const AUTHENTICATED: Protection = Protection::Authenticated(ON_PURPOSE);
+
 pub fn config(protection: Protection) -> Config {
     let mut config = Config::default();
     config.protection = protection;
@@ -51,7 +56,7 @@ pub fn connection(role: Role, config: Config) -> Connection {
 
 /// A connection without handshake and encryption, whose input can be written by hand.
 pub fn plain() -> Connection {
-    connection(Role::Initiator, config(Protection::Plain))
+    connection(Role::Initiator, config(PLAIN))
 }
 
 /// Everything that waits to be transmitted.
