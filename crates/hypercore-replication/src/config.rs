@@ -13,7 +13,8 @@ pub struct Config {
     pub live: bool,
     /// Whether blocks are served to the remote (default: yes).
     pub upload: bool,
-    /// Whether the remote should acknowledge each block that it stores (default: no).
+    /// Whether the remote should acknowledge each block that it stores (default: no). Each one is a
+    /// [`FeedEvent::Acknowledged`](hypercore::FeedEvent::Acknowledged) of the log.
     pub ack: bool,
     /// How long a remote may leave requests unanswered before others are asked for the same
     /// blocks (default: 1 s). It restarts with every answer.

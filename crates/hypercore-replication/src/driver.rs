@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::stream::FuturesUnordered;
-use hypercore::Feed;
+use hypercore::{AvailableHold, Feed};
 use hypercore_crypto::DiscoveryKey;
-use hypercore_protocol::{Role, Secrets, Timestamp};
+use hypercore_protocol::{Protection, Role, Secrets, Timestamp};
 use hypercore_runtime::{BoxFuture, Runtime};
 
 use crate::{Config, FeedSource, Identity, ReplicationError, Replicator, ReplicatorEvent};
@@ -46,14 +46,19 @@ pub async fn replicate(
 ) -> Result<Summary, ReplicationError> {
     let now = Timestamp::from_start(runtime.now());
     let secrets = secrets(config.identity.as_ref())?;
+    let handshake = !matches!(config.protocol.protection, Protection::Plain(_));
     let mut driver = Driver {
         stream,
         replicator: Replicator::new(role, secrets, config, now),
         opened: source.opened(),
         source: &*source,
-        finds: FuturesUnordered::new(),
-        offers: VecDeque::new(),
+        is_known: !handshake,
         authentication: None,
+        waiting: Vec::new(),
+        admissions: FuturesUnordered::new(),
+        deciding: HashSet::new(),
+        offers: VecDeque::new(),
+        finds: FuturesUnordered::new(),
         output: VecDeque::new(),
         input: vec![0; READ_BYTES],
         small_reads: 0,
@@ -96,10 +101,20 @@ struct Driver<'a, S> {
     replicator: Replicator,
     opened: BoxStream<'static, Feed>,
     source: &'a dyn FeedSource,
-    finds: FuturesUnordered<BoxFuture<'a, (DiscoveryKey, Option<Feed>)>>,
-    offers: VecDeque<DiscoveryKey>,
-    /// While it is being decided whether to go on with the remote.
+    /// Whether it was decided to go on with the remote. No log is opened before.
+    is_known: bool,
+    /// While that is being decided.
     authentication: Option<BoxFuture<'a, bool>>,
+    /// Logs that are to be opened if the remote may have them. Those who ask what is available wait for
+    /// that.
+    waiting: Vec<(Feed, AvailableHold)>,
+    /// While that is being decided.
+    admissions: FuturesUnordered<BoxFuture<'a, (Feed, AvailableHold, bool)>>,
+    /// The logs that it is being decided about.
+    deciding: HashSet<DiscoveryKey>,
+    /// What the remote offers, and the search for it.
+    offers: VecDeque<DiscoveryKey>,
+    finds: FuturesUnordered<BoxFuture<'a, (DiscoveryKey, Option<Feed>)>>,
     output: VecDeque<Bytes>,
     input: Vec<u8>,
     /// How many reads in a row were small.
@@ -124,14 +139,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
             self.start_flushes();
             let mut progress = self.poll_feeds(cx);
             progress |= self.poll_changes(cx)?;
-            progress |= self.poll_finds(cx);
+            self.poll_events();
             if let Some(authentication) = &mut self.authentication {
                 match authentication.as_mut().poll(cx) {
-                    Poll::Ready(true) => self.authentication = None,
+                    Poll::Ready(true) => {
+                        self.authentication = None;
+                        self.is_known = true;
+                    }
                     Poll::Ready(false) => return Poll::Ready(Err(ReplicationError::Refused)),
                     Poll::Pending if progress || self.poll_timer(cx)? => continue,
                     Poll::Pending => return Poll::Pending,
                 }
+            }
+            if self.is_known {
+                // What is open here needs not be looked for.
+                progress |= self.poll_admissions(cx);
+                progress |= self.poll_finds(cx);
             }
             progress |= self.poll_write(cx)?;
             match self.poll_read(cx) {
@@ -180,7 +203,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
     fn poll_feeds(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
         while let Poll::Ready(Some(feed)) = self.opened.as_mut().poll_next(cx) {
-            self.replicator.open(self.now(), &feed);
+            let hold = feed.hold_available();
+            self.waiting.push((feed, hold));
+            progress = true;
+        }
+        progress
+    }
+
+    /// What happened on the connection.
+    fn poll_events(&mut self) {
+        while let Some(event) = self.replicator.poll_event() {
+            match event {
+                ReplicatorEvent::Offered(key) => self.offers.push_back(key),
+                ReplicatorEvent::Connected { remote_public_key } => {
+                    self.authentication = Some(self.source.authenticate(remote_public_key));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Opens the logs that the remote may have.
+    fn poll_admissions(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        let remote = self.replicator.connection().remote_public_key().copied();
+        for (feed, hold) in self.waiting.drain(..) {
+            self.deciding.insert(feed.discovery_key());
+            let admitted = self.source.admit(&feed, remote);
+            let decision = async move { (feed, hold, admitted.await) };
+            self.admissions.push(Box::pin(decision));
+            progress = true;
+        }
+        while let Poll::Ready(Some((feed, hold, admitted))) =
+            Pin::new(&mut self.admissions).poll_next(cx)
+        {
+            self.deciding.remove(&feed.discovery_key());
+            if admitted && !feed.is_closed() {
+                self.replicator.open(self.now(), &feed);
+            } else {
+                self.replicator.refuse(&feed.discovery_key());
+            }
+            drop(hold);
             progress = true;
         }
         progress
@@ -198,28 +261,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<'_, S> {
     /// Logs that the remote offers.
     fn poll_finds(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
-        while let Some(event) = self.replicator.poll_event() {
-            match event {
-                ReplicatorEvent::Offered(key) => self.offers.push_back(key),
-                ReplicatorEvent::Connected { remote_public_key } => {
-                    self.authentication = Some(self.source.authenticate(remote_public_key));
-                }
-                _ => {}
-            }
-        }
         loop {
             while self.finds.len() < MAX_FINDS
                 && let Some(key) = self.offers.pop_front()
             {
-                let found = self.source.find(key);
-                self.finds.push(Box::pin(async move { (key, found.await) }));
+                // One that was opened meanwhile, or is about to be, needs no search.
+                if !self.deciding.contains(&key) && !self.replicator.is_open(&key) {
+                    let found = self.source.find(key);
+                    self.finds.push(Box::pin(async move { (key, found.await) }));
+                }
             }
             let Poll::Ready(Some((key, found))) = Pin::new(&mut self.finds).poll_next(cx) else {
                 return progress;
             };
             progress = true;
             match found.filter(|feed| !feed.is_closed()) {
-                Some(feed) => self.replicator.open(self.now(), &feed),
+                Some(feed) => {
+                    let hold = feed.hold_available();
+                    self.waiting.push((feed, hold));
+                }
                 None => self.replicator.refuse(&key),
             }
         }

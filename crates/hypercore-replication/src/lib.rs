@@ -46,6 +46,10 @@
 //! # }
 //! ```
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod config;
 mod doorbell;
 mod driver;
@@ -54,6 +58,7 @@ mod exchange;
 mod identity;
 mod peer;
 mod queue;
+mod replicate;
 mod replicator;
 mod source;
 mod window;
@@ -63,5 +68,6 @@ pub use driver::{Summary, replicate};
 pub use error::ReplicationError;
 pub use hypercore_protocol::Role;
 pub use identity::Identity;
+pub use replicate::Replicate;
 pub use replicator::{Replicator, ReplicatorEvent};
 pub use source::{FeedSet, FeedSource};

@@ -197,6 +197,7 @@ impl Peer {
             ack,
         } = have;
         if ack && config.ack && bitfield.is_none() {
+            self.log.handle_ack(start);
             return Ok(());
         }
         match bitfield {
@@ -225,6 +226,12 @@ impl Peer {
             self.expect_answer(now, config);
         }
         Ok(())
+    }
+
+    /// The remote wants to hear of new blocks no longer, unless it asks again.
+    pub(crate) fn handle_unwant(&mut self) {
+        self.subscribed = false;
+        self.log.handle_unsubscribe();
     }
 
     pub(crate) fn handle_unhave(&mut self, at: Moment, range: Range<u64>) {

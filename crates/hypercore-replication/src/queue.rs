@@ -88,6 +88,15 @@ impl Queue {
         });
     }
 
+    /// Takes back the question about a region, or those about all regions for a length of 0.
+    pub(crate) fn unwant(&mut self, channel: Channel, start: u64, length: u64) {
+        self.retain(channel, |job| match *job {
+            Job::Want { .. } if length == 0 => false,
+            Job::Want { .. } => *job != Job::Want { start, length },
+            Job::Request(_) => true,
+        });
+    }
+
     /// Forgets what was asked about one log.
     pub(crate) fn remove(&mut self, channel: Channel) {
         self.retain(channel, |_| false);

@@ -214,6 +214,11 @@ impl Replicator {
         let _ = self.advance();
     }
 
+    /// Whether a log is open here on this connection.
+    pub(crate) fn is_open(&self, discovery_key: &DiscoveryKey) -> bool {
+        self.channels.contains_key(discovery_key)
+    }
+
     /// Tells the remote that a log which it offered is not here.
     pub fn refuse(&mut self, discovery_key: &DiscoveryKey) {
         self.connection.refuse(discovery_key);
@@ -475,7 +480,12 @@ impl Replicator {
             Message::Extension(Extension { name, payload }) => {
                 peer.log.handle_mail(&name, payload);
             }
-            Message::Unwant(_) => {}
+            Message::Unwant(wire::Unwant { start, length }) => {
+                self.queue.unwant(channel, start, length);
+                if length == 0 {
+                    peer.handle_unwant();
+                }
+            }
         }
         Ok(())
     }

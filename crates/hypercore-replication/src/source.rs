@@ -24,6 +24,46 @@ pub trait FeedSource: Send + Sync {
     fn authenticate(&self, _remote_public_key: [u8; 32]) -> BoxFuture<'_, bool> {
         Box::pin(std::future::ready(true))
     }
+
+    /// Whether a log is replicated with a remote, by its static key, which is `None` without a
+    /// handshake; every log is unless this says otherwise. Asked for each log of each connection, once
+    /// the remote is [let in](Self::authenticate) and before the log is opened to it. A log that is kept
+    /// back is not offered, and refused like one that is not here.
+    ///
+    /// A source that wraps another one passes this on.
+    fn admit(&self, _feed: &Feed, _remote_public_key: Option<[u8; 32]>) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(true))
+    }
+}
+
+/// One log by itself.
+impl FeedSource for Feed {
+    fn find(&self, discovery_key: DiscoveryKey) -> BoxFuture<'_, Option<Feed>> {
+        let found = (discovery_key == self.discovery_key()).then(|| self.clone());
+        Box::pin(std::future::ready(found))
+    }
+
+    fn opened(&self) -> BoxStream<'static, Feed> {
+        Box::pin(futures_lite::stream::once(self.clone()))
+    }
+}
+
+impl<S: FeedSource + ?Sized> FeedSource for Arc<S> {
+    fn find(&self, discovery_key: DiscoveryKey) -> BoxFuture<'_, Option<Feed>> {
+        (**self).find(discovery_key)
+    }
+
+    fn opened(&self) -> BoxStream<'static, Feed> {
+        (**self).opened()
+    }
+
+    fn authenticate(&self, remote_public_key: [u8; 32]) -> BoxFuture<'_, bool> {
+        (**self).authenticate(remote_public_key)
+    }
+
+    fn admit(&self, feed: &Feed, remote_public_key: Option<[u8; 32]>) -> BoxFuture<'_, bool> {
+        (**self).admit(feed, remote_public_key)
+    }
 }
 
 /// A set of logs that grows, as a [`FeedSource`]. Clones share it.

@@ -1,12 +1,16 @@
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket, udp};
+use crate::{
+    Accept, BoxFuture, Duplex, NativeStream, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket,
+    udp,
+};
 
 /// Runs on async-std's global executor. Clones share a clock.
 ///
@@ -65,6 +69,20 @@ impl Runtime for AsyncStd {
     }
 }
 
+impl NativeStream for async_std::net::TcpStream {
+    fn adopt(self) -> io::Result<(Box<dyn Duplex>, Arc<dyn Runtime>)> {
+        self.set_nodelay(true)?;
+        Ok((Box::new(HalfClose(self)), Arc::new(AsyncStd::new())))
+    }
+}
+
+#[cfg(unix)]
+impl NativeStream for async_std::os::unix::net::UnixStream {
+    fn adopt(self) -> io::Result<(Box<dyn Duplex>, Arc<dyn Runtime>)> {
+        Ok((Box::new(HalfClose(self)), Arc::new(AsyncStd::new())))
+    }
+}
+
 impl Accept for async_std::net::TcpListener {
     fn accept(&self) -> BoxFuture<'_, io::Result<TcpStream>> {
         Box::pin(async move { wrap(self.accept().await?.0) })
@@ -78,9 +96,27 @@ fn wrap(stream: async_std::net::TcpStream) -> io::Result<TcpStream> {
 }
 
 /// async-std's stream, whose own `poll_close` only flushes, with one that ends the writing half.
-struct HalfClose(async_std::net::TcpStream);
+struct HalfClose<S>(S);
 
-impl AsyncRead for HalfClose {
+/// Streams whose writing half can be ended by itself.
+trait Halves {
+    fn end_writing(&self) -> io::Result<()>;
+}
+
+impl Halves for async_std::net::TcpStream {
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl Halves for async_std::os::unix::net::UnixStream {
+    fn end_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for HalfClose<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,7 +126,7 @@ impl AsyncRead for HalfClose {
     }
 }
 
-impl AsyncWrite for HalfClose {
+impl<S: AsyncWrite + Halves + Unpin> AsyncWrite for HalfClose<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -113,7 +149,7 @@ impl AsyncWrite for HalfClose {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.0).poll_flush(cx))?;
-        match self.0.shutdown(Shutdown::Write) {
+        match self.0.end_writing() {
             // The peer was faster; there is nothing left to end.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),

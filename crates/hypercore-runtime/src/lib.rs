@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod native;
 mod runtime;
 mod tcp;
 mod udp;
@@ -32,6 +33,7 @@ mod async_std;
 #[cfg(feature = "tokio")]
 mod tokio;
 
+pub use native::NativeStream;
 pub use runtime::{BoxFuture, Runtime};
 pub use tcp::{Accept, Duplex, TcpListener, TcpStream};
 pub use udp::{Datagrams, MULTICAST_TTL, UdpPort, UdpSocket};

@@ -1,15 +1,19 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use crate::{Accept, BoxFuture, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket, udp};
+use crate::{
+    Accept, BoxFuture, Duplex, NativeStream, Runtime, TcpListener, TcpStream, UdpPort, UdpSocket,
+    udp,
+};
 
 /// Runs on a tokio runtime, which must have I/O and time enabled. Clones share its clock.
 #[derive(Clone, Debug)]
@@ -34,6 +38,28 @@ impl Tokio {
         let start = Instant::now();
         drop(entered);
         Self { handle, start }
+    }
+
+    /// Any stream of tokio, such as one of TLS, under the traits of `futures-io`.
+    pub fn adapt<S>(stream: S) -> impl Duplex
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin,
+    {
+        Compat(stream)
+    }
+}
+
+impl NativeStream for tokio::net::TcpStream {
+    fn adopt(self) -> io::Result<(Box<dyn Duplex>, Arc<dyn Runtime>)> {
+        self.set_nodelay(true)?;
+        Ok((Box::new(Compat(self)), Arc::new(Tokio::current())))
+    }
+}
+
+#[cfg(unix)]
+impl NativeStream for tokio::net::UnixStream {
+    fn adopt(self) -> io::Result<(Box<dyn Duplex>, Arc<dyn Runtime>)> {
+        Ok((Box::new(Compat(self)), Arc::new(Tokio::current())))
     }
 }
 
@@ -123,9 +149,9 @@ impl<T> Future for InRuntime<'_, T> {
 }
 
 /// Tokio's stream under the traits of `futures-io`.
-struct Compat(tokio::net::TcpStream);
+struct Compat<S>(S);
 
-impl AsyncRead for Compat {
+impl<S: tokio::io::AsyncRead + Unpin> AsyncRead for Compat<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -137,7 +163,7 @@ impl AsyncRead for Compat {
     }
 }
 
-impl AsyncWrite for Compat {
+impl<S: tokio::io::AsyncWrite + Unpin> AsyncWrite for Compat<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

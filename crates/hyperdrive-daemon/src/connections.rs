@@ -371,6 +371,10 @@ impl FeedSource for Guarded {
     fn authenticate(&self, remote_public_key: [u8; 32]) -> BoxFuture<'_, bool> {
         Box::pin(self.place.admit(remote_public_key))
     }
+
+    fn admit(&self, feed: &Feed, remote_public_key: Option<[u8; 32]>) -> BoxFuture<'_, bool> {
+        self.source.admit(feed, remote_public_key)
+    }
 }
 
 /// How long a peer has to end a connection that it dialled and that is not used any more. Then we do.

@@ -31,6 +31,14 @@ pub enum FeedEvent {
         /// Its size.
         bytes: usize,
     },
+    /// A peer says that it has stored a block that was sent to it, because it was asked to. Nothing
+    /// proves it.
+    Acknowledged {
+        /// Which peer.
+        peer: PeerId,
+        /// The block.
+        index: u64,
+    },
     /// The author was found to have signed two logs. This one takes no more changes.
     Forked(Box<ForkProof>),
     /// A peer has proven that this author's log is longer than it is here, so that blocks are missing:

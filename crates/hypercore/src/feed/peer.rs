@@ -6,6 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::Feed;
+use super::blocks::BlockSet;
 use super::events::FeedEvent;
 use super::plan::{Request, RequestLimits};
 use super::supply::{HintBudget, Key};
@@ -121,6 +122,22 @@ impl Peer {
         self.feed.shared.changed();
     }
 
+    /// The remote says that it has stored a block that it was sent. A block that is not here cannot
+    /// have been sent, and nothing is told of it.
+    pub fn handle_ack(&self, index: u64) {
+        if !self.feed.has(index) {
+            return;
+        }
+        let mut woken = Vec::new();
+        let peer = self.id;
+        {
+            let mut swarm = self.feed.shared.swarm();
+            let event = || FeedEvent::Acknowledged { peer, index };
+            swarm.subscribers.send(event, &mut woken);
+        }
+        self.feed.shared.wake(woken);
+    }
+
     /// The remote lacks these blocks, and will not answer requests for them.
     pub fn handle_unhave(&self, blocks: Range<u64>) {
         let length = self.feed.length();
@@ -198,6 +215,15 @@ impl Peer {
         self.settle();
         if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
             supply.subscribed = true;
+        }
+    }
+
+    /// From now on the remote wants to hear of nothing, until it subscribes again.
+    pub fn handle_unsubscribe(&self) {
+        if let Some(supply) = self.feed.shared.swarm().peers.get_mut(&self.id) {
+            supply.subscribed = false;
+            supply.announce = BlockSet::default();
+            supply.retract = BlockSet::default();
         }
     }
 

@@ -116,6 +116,18 @@ module.exports = {
     open(args, { replicate })
   },
 
+  // Also asks for another log on each connection of this one, and tells when it is refused.
+  async 'log.also' (args) {
+    const core = at(args)
+    const key = Buffer.from(args.key, 'hex')
+    const replicate = core.replicate.bind(core)
+    core.replicate = (initiator, options) => {
+      const stream = replicate(initiator, options)
+      stream.open(key, { onclose: () => emit({ event: 'refused', key: args.key }) })
+      return stream
+    }
+  },
+
   // Messages of the extension come as events.
   async 'log.extension' (args) {
     const core = at(args)

@@ -7,6 +7,7 @@ function join (socket, stream, on) {
   sockets.add(socket)
   socket.on('error', () => {})
   stream.on('error', err => emit({ event: 'stream-error', on, error: err.message }))
+  stream.on('ack', ack => emit({ event: 'acknowledged', index: ack.start }))
   socket.on('close', () => {
     sockets.delete(socket)
     emit({ event: 'disconnected', on })
@@ -14,8 +15,8 @@ function join (socket, stream, on) {
   socket.pipe(stream).pipe(socket)
 }
 
-// Everything that can replicate: a log, a store, a drive.
-const replicate = (it, initiator) => it.replicate(initiator, { live: true })
+// Everything that can replicate: a log, a store, a drive. `options` are those of the stream.
+const replicate = (it, initiator, options) => it.replicate(initiator, { live: true, ...options })
 
 let server = null
 
@@ -23,7 +24,7 @@ module.exports = {
   // Serves what is open. -> port
   async listen (args) {
     const it = at(args)
-    server = net.createServer({ noDelay: true }, socket => join(socket, replicate(it, false), args.on))
+    server = net.createServer({ noDelay: true }, socket => join(socket, replicate(it, false, args.options), args.on))
     await new Promise((resolve, reject) => server.on('error', reject).listen(args.port || 0, '127.0.0.1', resolve))
     return { port: server.address().port }
   },
@@ -33,7 +34,7 @@ module.exports = {
     const it = at(args)
     const socket = net.connect({ port: args.port, host: '127.0.0.1', noDelay: true })
     await new Promise((resolve, reject) => socket.on('connect', resolve).on('error', reject))
-    join(socket, replicate(it, true), args.on)
+    join(socket, replicate(it, true, args.options), args.on)
   },
 
   async hangup () {

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use hypercore::{Feed, Hypercore, Options};
-use hypercore_crypto::{KeyPair, PublicKey};
+use hypercore_crypto::KeyPair;
 use hypercore_protocol::Role;
 use hypercore_replication::FeedSet;
-use hypercore_storage::MemoryDir;
-use interop::{Peer, digest, pattern};
+use interop::{digest, pattern};
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::network::Network;
+use crate::node_log::{NodeLog, reader, source, writer};
 
 const ROLES: [Role; 2] = [Role::Initiator, Role::Responder];
 
@@ -244,82 +242,10 @@ fn fault_w8_node_lies_about_one_of_two_logs() {
     }
 }
 
-/// A log in a Node peer.
-struct NodeLog {
-    _dir: TempDir,
-    node: Peer,
-    key: PublicKey,
-}
-
-impl NodeLog {
-    /// One that Node writes.
-    #[track_caller]
-    fn new() -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let mut node = Peer::start();
-        let state = node.ask("log.open", json!({ "dir": dir.path() }));
-        let key = state["key"].as_str().and_then(|key| hex::decode(key).ok());
-        let key = key
-            .and_then(|key| key.try_into().ok())
-            .expect("a key has 32 bytes");
-        Self {
-            _dir: dir,
-            node,
-            key: PublicKey::from_bytes(key),
-        }
-    }
-
-    /// An empty copy of ours that fetches only what it is asked for.
-    #[track_caller]
-    fn copy_of(ours: &Feed) -> Self {
-        let dir = TempDir::new().expect("a directory");
-        let mut node = Peer::start();
-        let key = ours.public_key();
-        let hex = hex::encode(key.as_bytes());
-        node.ask(
-            "log.open",
-            json!({ "dir": dir.path(), "key": hex, "sparse": true }),
-        );
-        Self {
-            _dir: dir,
-            node,
-            key,
-        }
-    }
-
-    /// Appends in one batch.
-    #[track_caller]
-    fn append(&mut self, blocks: &[Vec<u8>]) {
-        let blocks: Vec<_> = blocks
-            .iter()
-            .map(|b| json!({ "hex": hex::encode(b) }))
-            .collect();
-        self.node
-            .ask("log.append", json!({ "blocks": blocks, "batch": true }));
-    }
-}
-
 fn blocks(count: usize, from: usize) -> Vec<Vec<u8>> {
     let sizes = SIZES.iter().cycle().skip(from).take(count);
     sizes
         .zip(0..)
         .map(|(size, seed)| pattern(*size, seed))
         .collect()
-}
-
-fn writer() -> Feed {
-    feed(Options::new().key_pair(KeyPair::from_seed(&[5; 32])))
-}
-
-fn reader(key: &PublicKey) -> Feed {
-    feed(Options::new().key(*key))
-}
-
-#[track_caller]
-fn feed(options: Options) -> Feed {
-    Feed::new(Hypercore::open(Arc::new(MemoryDir::new()), options).expect("the log opens"))
-}
-
-fn source(feed: &Feed) -> Arc<FeedSet> {
-    Arc::new(FeedSet::from_iter([feed.clone()]))
 }

@@ -4,6 +4,7 @@
 
 mod dht_node;
 mod network;
+mod node_log;
 mod sample;
 mod served;
 mod shared;
@@ -16,6 +17,7 @@ mod drive_mounts;
 mod drive_storage;
 mod found_by_link;
 mod live;
+mod log_options;
 mod log_replication;
 mod log_storage;
 mod mailboxes;

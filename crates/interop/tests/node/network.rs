@@ -7,7 +7,7 @@ use hypercore_protocol::Role;
 use hypercore_replication::{Config, FeedSource, replicate};
 use hypercore_runtime::{AsyncStd, Runtime, Tokio};
 use interop::{LIMIT, Peer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A runtime with connections to Node on it. They end with the value.
 #[derive(Debug)]
@@ -46,19 +46,34 @@ impl Network {
     /// Connects to Node, as this side of the connection, with what `on` names there.
     #[track_caller]
     pub(crate) fn connect(&self, role: Role, node: &mut Peer, on: &str, ours: Arc<dyn FeedSource>) {
+        self.connect_with(role, node, &json!({ "on": on }), ours, Config::default());
+    }
+
+    /// The same, with settings of ours and arguments for Node's command (`node/lib/net.js`).
+    #[track_caller]
+    pub(crate) fn connect_with(
+        &self,
+        role: Role,
+        node: &mut Peer,
+        theirs: &Value,
+        ours: Arc<dyn FeedSource>,
+        config: Config,
+    ) {
         let runtime = self.runtime.clone();
         let local = "127.0.0.1:0".parse().expect("an address");
         let stream = self.wait("a connection", async {
             match role {
                 Role::Initiator => {
-                    let port = &node.ask("listen", json!({ "on": on }))["port"];
+                    let port = &node.ask("listen", theirs.clone())["port"];
                     let address = format!("127.0.0.1:{port}").parse().expect("an address");
                     runtime.connect_tcp(address).await
                 }
                 Role::Responder => {
                     let listener = runtime.listen_tcp(local).await?;
                     let port = listener.local_addr().port();
-                    node.ask("dial", json!({ "on": on, "port": port }));
+                    let mut theirs = theirs.clone();
+                    theirs["port"] = port.into();
+                    node.ask("dial", theirs);
                     listener.accept().await
                 }
             }
@@ -66,7 +81,7 @@ impl Network {
         let stream = stream.expect("the socket connects");
         self.runtime.spawn(Box::pin(async move {
             // The other side goes away when the test is over, which is no failure of it.
-            let _ended = replicate(stream, role, ours, runtime, Config::default()).await;
+            let _ended = replicate(stream, role, ours, runtime, config).await;
         }));
     }
 
