@@ -19,6 +19,7 @@ mod mailbox;
 mod order;
 mod peer;
 mod plan;
+mod rarity;
 mod read;
 mod receive;
 mod serve;

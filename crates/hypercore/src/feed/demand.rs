@@ -376,6 +376,11 @@ impl Selection {
         }
     }
 
+    /// Whether blocks are asked for in the order in which they are named.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.linear || matches!(self.blocks, Selected::List(_))
+    }
+
     /// The first block that is missing, if the selection is not complete.
     fn first_block(&self) -> Option<u64> {
         match &self.blocks {

@@ -118,6 +118,7 @@ impl Peer {
             };
             supply.learn(|known| known.assign(start, bits));
             supply.revisit();
+            swarm.shifted();
         }
         self.feed.shared.changed();
     }
@@ -197,6 +198,7 @@ impl Peer {
             supply.uploading = uploading;
             if uploading {
                 supply.revisit();
+                swarm.shifted();
             } else {
                 supply.unanswered.clear();
                 supply.regions.clear();

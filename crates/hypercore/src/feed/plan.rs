@@ -1,9 +1,11 @@
 //! Which requests to make of a peer next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
+use super::blocks::BlockSet;
 use super::demand::{Demand, Seeking, Selected, Selection};
+use super::rarity::rarest_first;
 use super::supply::{Inflight, Key, Supply};
 use super::swarm::PeerId;
 use crate::Hypercore;
@@ -46,6 +48,10 @@ pub(super) struct Planner<'a> {
     pub(super) updates: usize,
     pub(super) peer: PeerId,
     pub(super) supply: &'a mut Supply,
+    /// What each of the other peers would send.
+    pub(super) others: Vec<&'a BlockSet>,
+    /// How often that has changed, but for single blocks.
+    pub(super) shift: u64,
 }
 
 impl Planner<'_> {
@@ -149,9 +155,14 @@ impl Planner<'_> {
     fn pick(&mut self, id: u64) -> Option<u64> {
         let selection = self.demand.selection(id)?;
         let mut cursor = self.supply.cursors.remove(&id).unwrap_or_default();
-        let picked = cursor.pick(selection, self.supply.blocks.length(), |from, end| {
-            self.next_available(from, end)
-        });
+        let own = &self.supply.blocks;
+        cursor.heed(self.shift);
+        let picked = cursor.pick(
+            selection,
+            own.length(),
+            |range| rarest_first(self.core, own, &self.others, range),
+            |from, end| self.next_available(from, end),
+        );
         self.supply.cursors.insert(id, cursor);
         picked
     }
@@ -217,10 +228,18 @@ impl Planner<'_> {
 }
 
 /// How far a selection was walked through for one peer.
+///
+/// A walk has stages: the blocks that fewest peers have come first, and the whole of the selection last,
+/// for what has changed meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
-    /// What is left of this walk: ranges of blocks, or of positions in a list.
+    /// What is left of this stage: ranges of blocks, or of positions in a list.
     lanes: Vec<Range<u64>>,
+    /// The stages that come after it.
+    stages: VecDeque<Vec<Range<u64>>>,
+    /// What the stages were made for, and how many blocks were found since.
+    shift: u64,
+    found: usize,
     /// The lane to continue with.
     turn: usize,
     /// Whether the walk ended and nothing changed since.
@@ -230,6 +249,18 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
+    /// Begins anew if peers have come and gone that make other blocks rare.
+    fn heed(&mut self, shift: u64) {
+        if self.shift != shift && self.found >= MIN_FOUND {
+            self.lanes.clear();
+            self.stages.clear();
+            self.exhausted = false;
+        }
+        if self.lanes.is_empty() && self.stages.is_empty() {
+            self.shift = shift;
+        }
+    }
+
     pub(super) fn revisit(&mut self) {
         self.stale = true;
         self.exhausted = false;
@@ -239,14 +270,22 @@ impl Cursor {
         &mut self,
         selection: &Selection,
         remote_length: u64,
+        rarest_first: impl Fn(Range<u64>) -> Vec<Vec<Range<u64>>>,
         next_available: impl Fn(u64, u64) -> Option<u64>,
     ) -> Option<u64> {
         if self.exhausted {
             return None;
         }
         loop {
-            if self.lanes.is_empty() {
-                self.restart(selection, remote_length);
+            if self.lanes.is_empty() && self.stages.is_empty() {
+                self.restart(selection, remote_length, &rarest_first);
+            }
+            if let (true, Some(stage)) = (self.lanes.is_empty(), self.stages.pop_front()) {
+                self.turn = 0;
+                self.lanes = match selection.is_ordered() {
+                    true => stage,
+                    false => lanes(&stage),
+                };
             }
             while !self.lanes.is_empty() {
                 self.turn %= self.lanes.len();
@@ -264,7 +303,11 @@ impl Cursor {
                 };
                 lane.start = at + 1;
                 self.turn += 1;
+                self.found += 1;
                 return Some(block);
+            }
+            if !self.stages.is_empty() {
+                continue;
             }
             if !self.stale {
                 self.exhausted = true;
@@ -275,31 +318,51 @@ impl Cursor {
     }
 
     /// Begins a new walk.
-    fn restart(&mut self, selection: &Selection, remote_length: u64) {
+    fn restart(
+        &mut self,
+        selection: &Selection,
+        remote_length: u64,
+        rarest_first: impl Fn(Range<u64>) -> Vec<Vec<Range<u64>>>,
+    ) {
         self.stale = false;
-        self.turn = 0;
+        self.found = 0;
         let (start, end) = match &selection.blocks {
             Selected::Range(range) => (selection.first, range.end.min(remote_length)),
             Selected::List(list) => (selection.first, list.len() as u64),
         };
-        let ordered = selection.linear || matches!(selection.blocks, Selected::List(_));
-        if ordered {
-            self.lanes.extend((start < end).then_some(start..end));
+        if start >= end {
             return;
         }
-        let step = end
-            .saturating_sub(start)
-            .div_ceil(LANES)
-            .checked_next_power_of_two()
-            .unwrap_or(1 << 63);
-        let first = start / step;
-        for place in spread(end.div_ceil(step).saturating_sub(first)) {
-            let from = (first + place) * step;
-            self.lanes
-                .push(from.max(start)..from.saturating_add(step).min(end));
+        if !selection.is_ordered() {
+            self.stages.extend(rarest_first(start..end));
         }
+        self.stages.push_back(vec![start..end]);
     }
 }
+
+/// Cuts ranges into places that are whole subtrees, each far from those before it.
+fn lanes(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let blocks: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let step = blocks
+        .div_ceil(LANES)
+        .checked_next_power_of_two()
+        .unwrap_or(1 << 63);
+    let mut places = Vec::new();
+    for range in ranges {
+        let mut from = range.start;
+        while from < range.end {
+            let next = (from / step + 1).saturating_mul(step).min(range.end);
+            places.push(from..next);
+            from = next;
+        }
+    }
+    let spread = spread(places.len() as u64);
+    let place = |number| usize::try_from(number).expect("there are no more than in memory");
+    spread.map(|number| places[place(number)].clone()).collect()
+}
+
+/// So many blocks are asked for at least before the order is thought over again.
+const MIN_FOUND: usize = 32;
 
 /// The numbers below `count`, each far from those before it: in the order of their reversed bits.
 fn spread(count: u64) -> impl Iterator<Item = u64> {
@@ -333,9 +396,9 @@ mod tests {
             let selection = Selection::of(range.clone());
             let mut cursor = Cursor::default();
             let mut picked = Vec::new();
-            while let Some(block) = cursor.pick(&selection, u64::MAX, |from, end| {
-                (from < end).then_some(from)
-            }) {
+            let rarest_first = |_| Vec::new();
+            let any = |from, end| (from < end).then_some(from);
+            while let Some(block) = cursor.pick(&selection, u64::MAX, rarest_first, any) {
                 picked.push(block);
             }
             picked.sort_unstable();

@@ -42,6 +42,8 @@ pub(super) struct Swarm {
     /// Who waits for a peer to confirm the length of a log that is written here.
     confirming: usize,
     next_peer: PeerId,
+    /// How often it changed what peers have, but for single blocks.
+    shift: u64,
     /// Blocks that were appended here and may not be announced yet: a power cut could take them.
     unannounced: Range<u64>,
 }
@@ -103,6 +105,7 @@ impl Swarm {
             for block in asked {
                 self.unreserve(id, Key::Block(block));
             }
+            self.shifted();
             self.revisit_all();
             self.ring_all();
         }
@@ -194,19 +197,24 @@ impl Swarm {
                 .filter(|(_, inflight)| !inflight.released)
         });
         let updates = updates.count();
-        let Some(supply) = self.peers.get_mut(&peer) else {
+        let Some(mut supply) = self.peers.remove(&peer) else {
             return;
         };
         let (demand, reserved) = (&mut self.demand, &mut self.reserved);
+        let others = self.peers.values();
+        let others = others.filter(|other| other.open && other.uploading && !other.stalled);
         Planner {
             core,
             demand,
             reserved,
             updates,
             peer,
-            supply,
+            supply: &mut supply,
+            others: others.map(|other| &other.blocks).collect(),
+            shift: self.shift,
         }
         .plan(limits, requests);
+        self.peers.insert(peer, supply);
     }
 
     /// The next region whose blocks the peer should be asked to tell.
@@ -274,6 +282,7 @@ impl Swarm {
             return;
         };
         supply.stalled = !supply.inflight.is_empty();
+        self.shift += 1;
         let mut keys = Vec::new();
         for (key, inflight) in &mut supply.inflight {
             inflight.released = true;
@@ -322,6 +331,11 @@ impl Swarm {
         for block in blocks {
             self.cancel(block);
         }
+    }
+
+    /// A peer has come, gone, or told what it has: other blocks may be rare now.
+    pub(super) fn shifted(&mut self) {
+        self.shift += 1;
     }
 
     pub(super) fn revisit_all(&mut self) {
