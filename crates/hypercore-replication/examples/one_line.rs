@@ -8,7 +8,7 @@ use hypercore_crypto::KeyPair;
 use hypercore_replication::{Replicate, Role};
 use hypercore_storage::MemoryDir;
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Runtime::new()?;
     println!("tokio: {}", runtime.block_on(on_tokio())?);
     println!("async-std: {}", async_std::task::block_on(on_async_std())?);

@@ -39,10 +39,10 @@ fn author() -> Hypercore {
 }
 
 /// A copy of some blocks.
-fn copy_of(author: &Hypercore, ranges: &[Range<u64>]) -> Feed {
+fn copy_of(author: &Hypercore, ranges: impl IntoIterator<Item = Range<u64>>) -> Feed {
     let options = Options::new().key(pair().public);
     let mut copy = Hypercore::open(Arc::new(MemoryDir::new()), options).unwrap();
-    for index in ranges.iter().cloned().flatten() {
+    for index in ranges.into_iter().flatten() {
         let block = author.get(index).unwrap();
         let proof = author.proof(index, 0, false, &mut RemoteTree::new());
         let proof = proof.unwrap().unwrap();
@@ -106,7 +106,10 @@ fn partial_seeds_are_all_busy_to_the_end() {
         (3, vec![vec![0..quarter], vec![0..quarter], vec![0..BLOCKS]]),
     ] {
         let sim = Sim::new(seed);
-        let feeds: Vec<Feed> = seeds.iter().map(|held| copy_of(&author, held)).collect();
+        let feeds: Vec<Feed> = seeds
+            .into_iter()
+            .map(|held| copy_of(&author, held))
+            .collect();
         let copy = meet(&sim, &feeds.iter().collect::<Vec<_>>());
         let took = download(&sim, &copy);
         let least = match seed {
@@ -131,7 +134,10 @@ fn what_only_a_leaving_peer_has_comes_first() {
     let half = BLOCKS / 2;
     let sim = Sim::new(4);
     println!("seed 4");
-    let (whole, part) = (copy_of(&author, &[0..BLOCKS]), copy_of(&author, &[0..half]));
+    let (whole, part) = (
+        copy_of(&author, Some(0..BLOCKS)),
+        copy_of(&author, Some(0..half)),
+    );
     let copy = meet(&sim, &[&whole, &part]);
     let all = copy.download(0..BLOCKS);
     // A tenth more than it takes to send what nobody else has.
@@ -150,7 +156,10 @@ fn a_peer_that_comes_later_makes_others_rare() {
     let half = BLOCKS / 2;
     let sim = Sim::new(5);
     println!("seed 5");
-    let (whole, part) = (copy_of(&author, &[0..BLOCKS]), copy_of(&author, &[0..half]));
+    let (whole, part) = (
+        copy_of(&author, Some(0..BLOCKS)),
+        copy_of(&author, Some(0..half)),
+    );
     let copy = meet(&sim, &[&whole]);
     let all = copy.download(0..BLOCKS);
     sim.pass(Duration::from_secs(1));

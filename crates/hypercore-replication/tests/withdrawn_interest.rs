@@ -40,8 +40,7 @@ fn heard(unwant: Unwant) -> Vec<u64> {
         // It is announced when it is durable, which is soon.
         world.pass(Duration::from_secs(1));
     }
-    let told = told.borrow().clone();
-    told
+    told.take()
 }
 
 #[test]

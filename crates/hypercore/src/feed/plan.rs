@@ -336,7 +336,8 @@ impl Cursor {
         if !selection.is_ordered() {
             self.stages.extend(rarest_first(start..end));
         }
-        self.stages.push_back(vec![start..end]);
+        let whole = start..end;
+        self.stages.push_back(Vec::from([whole]));
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn rarest_first(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // lists of ranges, some of which have one
 mod tests {
     use std::sync::Arc;
 
