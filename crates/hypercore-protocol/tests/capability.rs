@@ -85,7 +85,7 @@ fn a_recorded_proof_fails_on_another_connection() {
 }
 
 fn secrets_with_nonce_and_ephemeral(byte: u8) -> Pair {
-    use hypercore_protocol::{Connection, Protection};
+    use hypercore_protocol::Connection;
     let mut pair = Pair::new(common::config(common::AUTHENTICATED));
     let mut secrets = common::secrets(Role::Initiator);
     secrets.ephemeral_key = [byte; 32];
