@@ -112,9 +112,9 @@ pub struct Batch {
     shared: Arc<Shared>,
     /// Where the batch's first block goes.
     base: u64,
-    head: Option<Arc<Stored>>,
-    nodes: Vec<Arc<Stored>>,
-    blocks: Vec<Bytes>,
+    head: Option<Stored>,
+    nodes: Vec<Stored>,
+    blocks: Vec<Vec<u8>>,
     _writing: OwnedMutexGuard<()>,
 }
 
@@ -156,6 +156,24 @@ impl Batch {
         value: impl Into<Option<Bytes>>,
         options: PutOptions,
     ) -> Result<Node, TrieError> {
+        let value: Option<Bytes> = value.into();
+        let path = self.store(key, value.as_deref(), options).await?;
+        Ok(Node {
+            seq: self.next_seq() - 1,
+            key: path.get().key().to_owned(),
+            value,
+            flags: options.flags,
+            hidden: options.hidden,
+        })
+    }
+
+    /// As [`put_with`](Self::put_with). Gives the path of the key.
+    async fn store(
+        &mut self,
+        key: &str,
+        value: Option<&[u8]>,
+        options: PutOptions,
+    ) -> Result<PathBuf, TrieError> {
         let key = normalize(key);
         check_key(key)?;
         if options.flags > MAX_FLAGS {
@@ -164,11 +182,11 @@ impl Batch {
             });
         }
         let path = PathBuf::new(key, options.hidden, self.shared.hash);
-        let (head, value) = (self.head.clone(), value.into());
+        let head = self.head.clone();
         let links = self.link(head, path.get(), Omit::Nothing).await?;
-        let value = value.as_deref();
         let node = Stored::new(self.next_seq(), path.get(), value, options.flags, &links);
-        self.push(node, key)
+        self.push(node, key)?;
+        Ok(path)
     }
 
     /// Deletes a visible key. False if it is absent.
@@ -251,7 +269,7 @@ impl Batch {
                 value,
                 options,
             } => {
-                self.put_with(&key, value, options).await?;
+                self.store(&key, value.as_deref(), options).await?;
             }
             Op::Del { key, hidden } => {
                 self.del_with(&key, PutOptions::new().hidden(hidden))
@@ -322,7 +340,7 @@ impl Batch {
     }
 
     /// The newest node, pending ones included.
-    pub(crate) fn head(&self) -> Option<Arc<Stored>> {
+    pub(crate) fn head(&self) -> Option<Stored> {
         self.head.clone()
     }
 
@@ -330,8 +348,8 @@ impl Batch {
     /// If nothing else is in the trie, a node with an empty key says so.
     async fn replace(
         &mut self,
-        head: Option<Arc<Stored>>,
-        sibling: Option<Arc<Stored>>,
+        head: Option<Stored>,
+        sibling: Option<Stored>,
         hidden: bool,
         omit: Omit<'_>,
     ) -> Result<(), TrieError> {
@@ -339,28 +357,25 @@ impl Batch {
         let Some(sibling) = sibling else {
             let path = PathBuf::new("", hidden, self.shared.hash);
             let reset = Stored::new(seq, path.get(), None, 0, NO_LINKS);
-            self.push(reset, "")?;
-            return Ok(());
+            return self.push(reset, "");
         };
         let path = sibling.path();
         let links = self.link(head, path, omit).await?;
-        let value = sibling.value();
-        let node = Stored::new(seq, path, value.as_deref(), sibling.flags, &links);
-        self.push(node, path.key())?;
-        Ok(())
+        let node = Stored::new(seq, path, sibling.value_bytes(), sibling.flags(), &links);
+        self.push(node, path.key())
     }
 
     /// The pointers of a node at `path` that follows `head`, encoded.
     async fn link(
         &self,
-        head: Option<Arc<Stored>>,
+        head: Option<Stored>,
         path: Path<'_>,
         omit: Omit<'_>,
     ) -> Result<Vec<u8>, TrieError> {
         link(&mut self.reader(), head, path, omit).await
     }
 
-    fn push(&mut self, node: Stored, key: &str) -> Result<Node, TrieError> {
+    fn push(&mut self, node: Stored, key: &str) -> Result<(), TrieError> {
         let encoded = node.encode(key);
         if encoded.links_bytes > MAX_LINKS_BYTES {
             let bytes = encoded.links_bytes;
@@ -369,14 +384,12 @@ impl Batch {
                 limit: MAX_LINKS_BYTES,
             });
         }
-        let seen = node.to_node();
-        let node = Arc::new(node);
         self.blocks.push(encoded.block);
-        self.nodes.push(Arc::clone(&node));
+        self.nodes.push(node.clone());
         // The reference goes on from the node that stands for an empty trie and links it, which its
         // own iterator does not survive.
         self.head = (!node.is_reset()).then_some(node);
-        Ok(seen)
+        Ok(())
     }
 
     /// The state to come back to if several writes that belong together fail.
@@ -407,7 +420,7 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct Mark {
     len: usize,
-    head: Option<Arc<Stored>>,
+    head: Option<Stored>,
 }
 
 impl fmt::Debug for Batch {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 
 use crate::node::Stored;
 
@@ -23,7 +22,7 @@ type Row = [Place; PLACES];
 
 #[derive(Clone, Default)]
 struct Place {
-    node: Option<Arc<Stored>>,
+    node: Option<Stored>,
     /// Whether the node was asked for since somebody wanted its place.
     used: bool,
 }
@@ -40,12 +39,12 @@ impl Cache {
         }
     }
 
-    pub(crate) fn get(&mut self, seq: u64) -> Option<Arc<Stored>> {
+    pub(crate) fn get(&mut self, seq: u64) -> Option<Stored> {
         let row = self.row_of(seq)?;
         for place in &mut self.rows[row] {
             if let Some(node) = place.node.as_ref().filter(|node| node.seq == seq) {
                 place.used = true;
-                return Some(Arc::clone(node));
+                return Some(node.clone());
             }
         }
         None
@@ -60,12 +59,12 @@ impl Cache {
 
     /// Remembers a node that was read, unless all others that want its row are asked for more, or
     /// it is larger than all that may be kept.
-    pub(crate) fn insert(&mut self, node: &Arc<Stored>) {
+    pub(crate) fn insert(&mut self, node: &Stored) {
         self.put(node, false);
     }
 
     /// Remembers a node that was written: the next lookup begins there.
-    pub(crate) fn insert_new(&mut self, node: &Arc<Stored>) {
+    pub(crate) fn insert_new(&mut self, node: &Stored) {
         self.put(node, true);
     }
 
@@ -81,7 +80,7 @@ impl Cache {
         (self.nodes, self.bytes)
     }
 
-    fn put(&mut self, node: &Arc<Stored>, new: bool) {
+    fn put(&mut self, node: &Stored, new: bool) {
         if node.size() > self.max_bytes || self.max_nodes == 0 {
             return;
         }
@@ -91,7 +90,7 @@ impl Cache {
         self.clear(place);
         self.bytes += node.size();
         self.nodes += 1;
-        let node = Some(Arc::clone(node));
+        let node = Some(node.clone());
         self.rows[place.0][place.1] = Place { node, used: new };
         self.shrink(place);
     }
@@ -178,7 +177,7 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Places in a row: what fits in a line of a processor's cache.
+/// Places in a row: what fits in two lines of a processor's cache.
 const PLACES: usize = 4;
 
 const FIRST_ROWS: usize = 16;
@@ -192,10 +191,10 @@ mod tests {
     use crate::node::NO_LINKS;
     use crate::path::{PathBuf, siphash};
 
-    fn node(seq: u64, value: usize) -> Arc<Stored> {
+    fn node(seq: u64, value: usize) -> Stored {
         let path = PathBuf::new("key", false, siphash);
         let value = vec![0; value];
-        Arc::new(Stored::new(seq, path.get(), Some(&value), 0, NO_LINKS))
+        Stored::new(seq, path.get(), Some(&value), 0, NO_LINKS)
     }
 
     fn held(cache: &Cache) -> Vec<u64> {

@@ -201,11 +201,11 @@ impl Comparison {
     fn split(
         &self,
         index: usize,
-        left: Option<&Arc<Stored>>,
-        right: Option<&Arc<Stored>>,
+        left: Option<&Stored>,
+        right: Option<&Stored>,
+        parts: &mut Vec<Frame>,
         loader: &mut Loader,
-    ) -> Result<Step<Frame>, TrieError> {
-        let mut frames = Vec::new();
+    ) -> Result<Step, TrieError> {
         let mut waiting = false;
         let sides = [left, right].map(|node| Some((node?, (index, node?.links().bucket(index)))));
         for digit in 0..DIGITS {
@@ -238,21 +238,17 @@ impl Comparison {
                 if !waiting {
                     check_names(lefts.iter(), index - 1)?;
                     check_names(rights.iter(), index - 1)?;
-                    pair_by_name(index, lefts, rights, &mut frames);
+                    pair_by_name(index, lefts, rights, parts);
                 }
             } else if !lefts.is_empty() || !rights.is_empty() {
-                frames.push(Frame {
+                parts.push(Frame {
                     index,
                     left: lefts.pop(),
                     right: rights.pop(),
                 });
             }
         }
-        Ok(if waiting {
-            Step::Wait
-        } else {
-            Step::Split(frames)
-        })
+        Ok(if waiting { Step::Wait } else { Step::Split })
     }
 }
 
@@ -263,10 +259,15 @@ impl Plan for Comparison {
     // Who compares wants all that differs, which mostly is little.
     const FIRST_PREFETCH: usize = 64;
 
-    fn step(&self, frame: &mut Frame, loader: &mut Loader) -> Result<Step<Frame>, TrieError> {
+    fn step(
+        &self,
+        frame: &mut Frame,
+        parts: &mut Vec<Frame>,
+        loader: &mut Loader,
+    ) -> Result<Step, TrieError> {
         let index = frame.index;
         if self.is_settled(frame) || self.is_elsewhere(frame, loader) {
-            return Ok(Step::Split(Vec::new()));
+            return Ok(Step::Split);
         }
         let mut waiting = false;
         for side in [&mut frame.left, &mut frame.right] {
@@ -276,7 +277,7 @@ impl Plan for Comparison {
             }
         }
         if self.is_settled(frame) {
-            return Ok(Step::Split(Vec::new()));
+            return Ok(Step::Split);
         }
         if waiting {
             return Ok(Step::Wait);
@@ -292,7 +293,7 @@ impl Plan for Comparison {
         let choice = choice.filter_map(|node| node.links().from(index).next());
         let next = choice.map(|(index, _)| index).chain(parting).min();
         match next {
-            Some(index) => self.split(index, left, right, loader),
+            Some(index) => self.split(index, left, right, parts, loader),
             None => Ok(Step::Yield),
         }
     }

@@ -9,7 +9,7 @@ use crate::checkpoint::{Places, put_place};
 use crate::extension::{Listing, Message};
 use crate::links::Bucket;
 use crate::loader::Loader;
-use crate::path::{COMPONENT_DIGITS, PathBuf, TERMINATOR, normalize};
+use crate::path::{COMPONENT_DIGITS, PathBuf, TERMINATOR, is_check, normalize};
 use crate::reader::{Found, Reader};
 use crate::walk::{Lead, Opening, PART, Plan, Prefix, Step, Walk, check_names};
 use crate::{IterOptions, Node, Trie, TrieError};
@@ -58,7 +58,8 @@ impl Iter {
         let loader = Loader::new(Arc::clone(trie.shared()));
         let asked = loader.asked();
         let opening: Opening<Frame> = Box::pin(async move {
-            let mut reader = Reader::asking(&shared, question);
+            let question = move || question.clone();
+            let mut reader = Reader::asking(&shared, &question);
             let mut frames = Vec::new();
             if let Some(head) = reader.load(head).await?
                 && let Found::At(node) = reader.find(head, prefix.path.get(), prefix.digits).await?
@@ -159,12 +160,17 @@ impl Plan for Plain {
     type Frame = Frame;
     type Item = Node;
 
-    fn step(&self, frame: &mut Frame, loader: &mut Loader) -> Result<Step<Frame>, TrieError> {
+    fn step(
+        &self,
+        frame: &mut Frame,
+        parts: &mut Vec<Frame>,
+        loader: &mut Loader,
+    ) -> Result<Step, TrieError> {
         if !frame.lead.load(frame.index, &self.prefix, loader)? {
             return Ok(Step::Wait);
         }
         let Some(node) = frame.lead.node() else {
-            return Ok(Step::Split(Vec::new()));
+            return Ok(Step::Split);
         };
         // The node at the prefix itself may be unwanted.
         let first = self.options.gt && frame.index == self.prefix.digits;
@@ -177,21 +183,34 @@ impl Plan for Plain {
         let Some((index, bucket, place)) = next.filter(|(index, ..)| *index < end) else {
             return Ok(Step::Yield);
         };
-        let mut frames = Vec::with_capacity(bucket.len() + 1);
+        let order = order(self.options.reverse).into_iter();
+        let order = order.filter(|digit| !(first && *digit == TERMINATOR));
+        if !is_check(index) {
+            // One way for each digit, the node's own among them.
+            let (own, targets) = (node.path().digit(index), bucket.targets());
+            let index = index + 1;
+            parts.extend(order.filter_map(|digit| match targets[usize::from(digit)] {
+                _ if digit == own => Some(Frame {
+                    index,
+                    lead: Lead::at(node.clone()),
+                    place,
+                }),
+                0 => None,
+                target => Some(Frame::new(index, Lead::to(target, node, digit))),
+            }));
+            return Ok(Step::Split);
+        }
         let mut waiting = false;
-        for digit in order(self.options.reverse) {
-            if first && digit == TERMINATOR {
-                continue;
-            }
-            let begin = frames.len();
+        for digit in order {
+            let begin = parts.len();
             let leads = Lead::branch(node, (index, bucket), digit);
             let index = index + 1;
-            frames.extend(leads.map(|lead| {
+            parts.extend(leads.map(|lead| {
                 // The node itself goes on behind this bucket.
                 let place = if lead.seq == node.seq { place } else { 0 };
                 Frame { index, lead, place }
             }));
-            let chain = &mut frames[begin..];
+            let chain = &mut parts[begin..];
             if chain.len() > 1 {
                 for frame in &mut *chain {
                     waiting |= !frame.lead.load(index, &self.prefix, loader)?;
@@ -200,11 +219,7 @@ impl Plan for Plain {
                 chain.sort_by(|a, b| by_key(&b.lead, &a.lead));
             }
         }
-        Ok(if waiting {
-            Step::Wait
-        } else {
-            Step::Split(frames)
-        })
+        Ok(if waiting { Step::Wait } else { Step::Split })
     }
 
     fn question(&self, stack: &[Frame]) -> Option<Message> {

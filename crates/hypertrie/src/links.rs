@@ -147,6 +147,17 @@ impl<'a> Bucket<'a> {
         })
     }
 
+    /// The targets of the slots that are no overflow; 0 where there is none.
+    pub(crate) fn targets(self) -> [u64; DIGITS as usize] {
+        let mut targets = [0; DIGITS as usize];
+        for (slot, target) in self.iter() {
+            if let Some(place) = targets.get_mut(usize::from(slot)) {
+                *place = target;
+            }
+        }
+        targets
+    }
+
     /// The target in `slot`.
     pub(crate) fn get(self, slot: u8) -> Option<u64> {
         if self.slots & 1 << slot == 0 {
@@ -159,10 +170,6 @@ impl<'a> Bucket<'a> {
 
     pub(crate) fn is_empty(self) -> bool {
         self.slots == 0
-    }
-
-    pub(crate) fn len(self) -> usize {
-        self.slots.count_ones() as usize
     }
 
     /// The targets for one digit: its own slot, then the overflow.

@@ -20,7 +20,7 @@ pub(crate) struct Loader {
     shared: Arc<Shared>,
     running: FuturesUnordered<BoxFuture<'static, (u64, Result<Bytes, ReadError>)>>,
     requested: HashSet<u64>,
-    arrived: HashMap<u64, Arc<Stored>>,
+    arrived: HashMap<u64, Stored>,
     asked: Asked,
     /// Whether blocks are read together with their neighbours.
     in_runs: bool,
@@ -95,7 +95,7 @@ impl Loader {
     }
 
     /// Node `seq` if it is here.
-    pub(crate) fn get(&mut self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+    pub(crate) fn get(&mut self, seq: u64) -> Result<Option<Stored>, TrieError> {
         let node = match self.arrived.remove(&seq) {
             Some(node) => Some(node),
             None if self.requested.contains(&seq) => None,
@@ -143,7 +143,7 @@ impl Loader {
         };
         self.requested.remove(&seq);
         let block = block.map_err(|source| TrieError::Read { seq, source })?;
-        let node = self.shared.decode(seq, block)?;
+        let node = self.shared.decode(seq, &block)?;
         self.arrived.insert(seq, node);
         Poll::Ready(Ok(()))
     }

@@ -30,7 +30,7 @@ impl PathBuf {
     /// The path of a key as readers see it; see [`decoded`].
     pub(crate) fn new(key: &str, hidden: bool, hash: ComponentHash) -> Self {
         let key = decoded(key);
-        let mut digits = Vec::with_capacity(hash_bytes(key));
+        let mut digits = vec![0; hash_bytes(key)];
         put_hash(key, hash, &mut digits);
         Self {
             key: key.into(),
@@ -49,17 +49,17 @@ impl PathBuf {
     }
 }
 
-/// Appends the hash of each component of a key.
-pub(crate) fn put_hash(key: &str, hash: ComponentHash, out: &mut Vec<u8>) {
-    for component in components(key) {
-        out.extend_from_slice(&hash(component.as_bytes()));
+/// Fills in the hash of each component of a key, in so many bytes as [`hash_bytes`] says.
+pub(crate) fn put_hash(key: &str, hash: ComponentHash, out: &mut [u8]) {
+    let (places, _) = out.as_chunks_mut();
+    for (place, component) in places.iter_mut().zip(components(key)) {
+        *place = hash(component.as_bytes());
     }
 }
 
-/// How many bytes the hashes of a key's components take, or a few more.
+/// How many bytes the hashes of a key's components take.
 pub(crate) fn hash_bytes(key: &str) -> usize {
-    let slashes = key.bytes().filter(|byte| *byte == b'/').count();
-    HASH_BYTES * (slashes + 1)
+    HASH_BYTES * components(key).count()
 }
 
 impl<'a> Path<'a> {

@@ -1,7 +1,3 @@
-use std::sync::Arc;
-
-use bytes::Bytes;
-
 use crate::extension::Message;
 use crate::links::Bucket;
 use crate::node::Stored;
@@ -11,16 +7,18 @@ use crate::{GetOptions, Node, NodeError, TrieError};
 
 /// Loads the nodes of one operation: from a batch being built, from the cache, or from the log. It
 /// counts them, since the trie may come from somebody who wants us to read for ever.
-#[derive(Debug)]
 pub(crate) struct Reader<'a> {
     shared: &'a Shared,
     /// Nodes not appended yet; the first has seq `base`.
-    pending: &'a [Arc<Stored>],
+    pending: &'a [Stored],
     base: u64,
     reads: u32,
     /// What to ask peers as soon as a block has to come from them.
-    question: Option<Message>,
+    question: Option<&'a Question<'a>>,
 }
+
+/// Makes what peers are asked, if it comes to that.
+pub(crate) type Question<'a> = dyn Fn() -> Message + Sync + 'a;
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(shared: &'a Shared) -> Self {
@@ -34,7 +32,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader that tells peers what it looks for if it has to wait for them.
-    pub(crate) fn asking(shared: &'a Shared, question: Message) -> Self {
+    pub(crate) fn asking(shared: &'a Shared, question: &'a Question<'a>) -> Self {
         Self {
             question: Some(question),
             ..Self::new(shared)
@@ -46,7 +44,7 @@ impl<'a> Reader<'a> {
         self.question.is_none()
     }
 
-    pub(crate) fn with_pending(shared: &'a Shared, base: u64, pending: &'a [Arc<Stored>]) -> Self {
+    pub(crate) fn with_pending(shared: &'a Shared, base: u64, pending: &'a [Stored]) -> Self {
         Self {
             shared,
             pending,
@@ -57,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Node `seq`, waiting for its block if need be. `None` if it stands for an empty trie.
-    pub(crate) async fn load(&mut self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+    pub(crate) async fn load(&mut self, seq: u64) -> Result<Option<Stored>, TrieError> {
         if seq == 0 {
             return Ok(None);
         }
@@ -78,13 +76,11 @@ impl<'a> Reader<'a> {
             Some(node) => node,
             None => {
                 if let Some(question) = self.question.take() {
-                    self.shared.questions.ask(&question);
+                    self.shared.questions.ask(&question());
                 }
                 let block = self.shared.feed.get(seq).await;
-                self.shared.decode(
-                    seq,
-                    block.map_err(|source| TrieError::Read { seq, source })?,
-                )?
+                let block = block.map_err(|source| TrieError::Read { seq, source })?;
+                self.shared.decode(seq, &block)?
             }
         };
         Ok((!node.is_reset()).then_some(node))
@@ -96,7 +92,7 @@ impl<'a> Reader<'a> {
         node: &Stored,
         index: usize,
         path: Path<'_>,
-    ) -> Result<Option<Arc<Stored>>, TrieError> {
+    ) -> Result<Option<Stored>, TrieError> {
         let bucket = node.links().bucket(index);
         self.follow_in(bucket, index, path).await
     }
@@ -107,7 +103,7 @@ impl<'a> Reader<'a> {
         bucket: Bucket<'_>,
         index: usize,
         path: Path<'_>,
-    ) -> Result<Option<Arc<Stored>>, TrieError> {
+    ) -> Result<Option<Stored>, TrieError> {
         let digit = path.digit(index);
         if !is_check(index) {
             let Some(target) = bucket.get(digit) else {
@@ -132,7 +128,7 @@ impl<'a> Reader<'a> {
     /// Walks from `head` towards `path`, comparing digits before `end` only.
     pub(crate) async fn find(
         &mut self,
-        head: Arc<Stored>,
+        head: Stored,
         path: Path<'_>,
         end: usize,
     ) -> Result<Found, TrieError> {
@@ -153,7 +149,7 @@ impl Reader<'_> {
     /// What is stored under a key in the trie whose newest node is `head`.
     pub(crate) async fn get(
         &mut self,
-        head: Option<Arc<Stored>>,
+        head: Option<Stored>,
         key: &str,
         options: GetOptions,
     ) -> Result<Option<Node>, TrieError> {
@@ -183,19 +179,15 @@ impl Reader<'_> {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// At the node wanted; under a prefix, at the one that was linked last.
-    At(Arc<Stored>),
+    At(Stored),
     /// There is no such node; the walk got as far as this one.
-    Stuck(Arc<Stored>),
+    Stuck(Stored),
 }
 
 /// Checks that a pointer led to a node that shares the first `digits` digits of `path`. Without it
 /// a forged trie could answer with other keys than those asked for, or make a walk visit a node
 /// many times.
-pub(crate) fn placed(
-    node: Arc<Stored>,
-    path: Path<'_>,
-    digits: usize,
-) -> Result<Arc<Stored>, TrieError> {
+pub(crate) fn placed(node: Stored, path: Path<'_>, digits: usize) -> Result<Stored, TrieError> {
     if node.path().agrees(path, digits) {
         return Ok(node);
     }
@@ -207,7 +199,7 @@ pub(crate) fn placed(
 
 impl Shared {
     /// Node `seq` if it can be had without waiting.
-    pub(crate) fn load_local(&self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+    pub(crate) fn load_local(&self, seq: u64) -> Result<Option<Stored>, TrieError> {
         if let Some(node) = self.cache().get(seq) {
             return Ok(Some(node));
         }
@@ -215,11 +207,11 @@ impl Shared {
             .feed
             .get_local(seq)
             .map_err(|source| TrieError::Read { seq, source })?;
-        block.map(|block| self.decode(seq, block)).transpose()
+        block.map(|block| self.decode(seq, &block)).transpose()
     }
 
     /// As [`load_local`](Self::load_local), reading and remembering neighbours as well.
-    pub(crate) fn load_local_run(&self, seq: u64) -> Result<Option<Arc<Stored>>, TrieError> {
+    pub(crate) fn load_local_run(&self, seq: u64) -> Result<Option<Stored>, TrieError> {
         if let Some(node) = self.cache().get(seq) {
             return Ok(Some(node));
         }
@@ -234,9 +226,9 @@ impl Shared {
                 continue;
             }
             // Whatever is wrong with a node is for those who want that one.
-            if let Ok(node) = Stored::decode(at, block, self.hash) {
+            if let Ok(node) = Stored::decode(at, &block, self.hash) {
                 self.counts.read();
-                cache.insert(&Arc::new(node));
+                cache.insert(&node);
             }
         }
         drop(cache);
@@ -244,11 +236,10 @@ impl Shared {
     }
 
     /// Decodes a block that has arrived, and remembers the node.
-    pub(crate) fn decode(&self, seq: u64, block: Bytes) -> Result<Arc<Stored>, TrieError> {
+    pub(crate) fn decode(&self, seq: u64, block: &[u8]) -> Result<Stored, TrieError> {
         let node = Stored::decode(seq, block, self.hash)
             .map_err(|source| TrieError::Corrupt { seq, source })?;
         self.counts.read();
-        let node = Arc::new(node);
         self.cache().insert(&node);
         Ok(node)
     }

@@ -1,8 +1,6 @@
 //! Renaming, which the format has no record for: the new names are written, and the old ones let go
 //! of, in one append.
 
-use std::sync::Arc;
-
 use crate::iter::order;
 use crate::mount::{MountRecord, record_key};
 use crate::node::Stored;
@@ -131,7 +129,7 @@ impl Batch {
         }
         for entry in &entries {
             let key = renamed(entry.path().key(), from, to);
-            let options = PutOptions::new().flags(entry.flags);
+            let options = PutOptions::new().flags(entry.flags());
             self.put_with(&key, entry.value(), options).await?;
         }
         // Those that were below the new prefix are gone already, or rather written anew.
@@ -145,7 +143,7 @@ impl Batch {
     }
 
     /// All nodes at and under a prefix, in the order of a listing.
-    async fn collect(&self, prefix: &str, hidden: bool) -> Result<Vec<Arc<Stored>>, TrieError> {
+    async fn collect(&self, prefix: &str, hidden: bool) -> Result<Vec<Stored>, TrieError> {
         let Some(head) = self.head() else {
             return Ok(Vec::new());
         };
@@ -164,7 +162,7 @@ impl Batch {
             };
             for digit in order(false) {
                 if node.path().digit(index) == digit {
-                    stack.push((index + 1, Arc::clone(&node)));
+                    stack.push((index + 1, node.clone()));
                 }
                 for target in bucket.chain(digit) {
                     let Some(next) = self.reader().load(target).await? else {

@@ -284,19 +284,18 @@ impl Trie {
     ) -> Result<Option<Node>, TrieError> {
         let (seq, wanted) = (self.head(), normalize(key));
         // The reference answers with what is visible, whatever is looked for.
-        let question = if options.hidden {
-            Request::List(Listing {
+        let question = || match options.hidden {
+            true => Request::List(Listing {
                 recursive: false,
                 hidden: true,
                 ..Listing::new(seq, wanted)
-            })
-        } else {
-            Request::Get {
+            }),
+            false => Request::Get {
                 head: seq,
                 key: wanted.to_owned(),
-            }
+            },
         };
-        let mut reader = Reader::asking(&self.shared, question).after(*reads);
+        let mut reader = Reader::asking(&self.shared, &question).after(*reads);
         let head = reader.load(seq).await?;
         let found = reader.get(head, key, options).await;
         *reads = reader.reads();
@@ -402,7 +401,7 @@ impl Shared {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn remember(&self, nodes: &[Arc<Stored>]) {
+    pub(crate) fn remember(&self, nodes: &[Stored]) {
         let mut cache = self.cache();
         for node in nodes {
             cache.insert_new(node);

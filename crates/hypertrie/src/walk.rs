@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::future::BoxFuture;
@@ -20,6 +19,8 @@ pub(crate) struct Walk<P: Plan> {
     opening: Option<Opening<P::Frame>>,
     /// What is left, the next one on top.
     stack: Vec<P::Frame>,
+    /// What the part being looked at consists of; empty in between.
+    parts: Vec<P::Frame>,
     loader: Loader,
     plan: P,
     /// The most blocks to have in flight.
@@ -44,12 +45,14 @@ pub(crate) trait Plan {
     /// How many blocks the walk has in flight at most before its first item.
     const FIRST_PREFETCH: usize = 8;
 
-    /// Decides about a part; asks for the blocks it lacks.
+    /// Decides about a part; asks for the blocks it lacks. What it consists of goes into `parts`, the
+    /// last one being due first.
     fn step(
         &self,
         frame: &mut Self::Frame,
+        parts: &mut Vec<Self::Frame>,
         loader: &mut Loader,
-    ) -> Result<Step<Self::Frame>, TrieError>;
+    ) -> Result<Step, TrieError>;
 
     /// What to ask peers when blocks are missing, where there is anything to ask.
     fn question(&self, _stack: &[Self::Frame]) -> Option<Message> {
@@ -72,11 +75,11 @@ pub(crate) trait Plan {
 }
 
 /// What is to be done with a part of a walk.
-pub(crate) enum Step<F> {
+pub(crate) enum Step {
     /// It is an item.
     Yield,
-    /// It consists of these, the last one being due first.
-    Split(Vec<F>),
+    /// It consists of the parts given, if any.
+    Split,
     /// Blocks are needed to tell, and were asked for.
     Wait,
 }
@@ -98,6 +101,7 @@ impl<P: Plan> Walk<P> {
         Self {
             opening: None,
             stack,
+            parts: Vec::new(),
             loader,
             plan,
             prefetch,
@@ -132,7 +136,8 @@ impl<P: Plan> Walk<P> {
             self.stack = frames?;
         }
         while let Some(top) = self.stack.last_mut() {
-            match self.plan.step(top, &mut self.loader)? {
+            self.parts.clear();
+            match self.plan.step(top, &mut self.parts, &mut self.loader)? {
                 Step::Yield => {
                     let item = self.stack.pop().and_then(|frame| self.plan.item(frame));
                     if item.is_some() {
@@ -141,9 +146,9 @@ impl<P: Plan> Walk<P> {
                         return Poll::Ready(Ok(item));
                     }
                 }
-                Step::Split(frames) => {
+                Step::Split => {
                     self.stack.pop();
-                    self.stack.extend(frames);
+                    self.stack.append(&mut self.parts);
                 }
                 Step::Wait => {
                     let (plan, stack) = (&self.plan, &self.stack);
@@ -186,12 +191,12 @@ impl<P: Plan> Walk<P> {
         while position > 0 && budget > 0 && self.loader.in_flight() < prefetch {
             position -= 1;
             budget -= 1;
-            let step = self
-                .plan
-                .step(&mut self.stack[position], &mut self.loader)?;
-            if let Step::Split(frames) = step {
-                let count = frames.len();
-                self.stack.splice(position..=position, frames);
+            self.parts.clear();
+            let part = &mut self.stack[position];
+            let step = self.plan.step(part, &mut self.parts, &mut self.loader)?;
+            if let Step::Split = step {
+                let count = self.parts.len();
+                self.stack.splice(position..=position, self.parts.drain(..));
                 position += count;
             }
         }
@@ -220,15 +225,15 @@ pub(crate) struct Lead {
 enum State {
     /// Not looked at. With the node that points here and the digit it promises, unless the lead
     /// comes from a checkpoint.
-    Unknown(Option<(Arc<Stored>, u8)>),
-    Here(Arc<Stored>),
+    Unknown(Option<(Stored, u8)>),
+    Here(Stored),
     /// The node stands for an empty trie.
     Empty,
 }
 
 impl Lead {
     /// The walk stands at this node.
-    pub(crate) fn at(node: Arc<Stored>) -> Self {
+    pub(crate) fn at(node: Stored) -> Self {
         Self {
             seq: node.seq,
             state: State::Here(node),
@@ -236,10 +241,10 @@ impl Lead {
     }
 
     /// A pointer of `origin` for the value `digit` of a digit.
-    pub(crate) fn to(seq: u64, origin: &Arc<Stored>, digit: u8) -> Self {
+    pub(crate) fn to(seq: u64, origin: &Stored, digit: u8) -> Self {
         Self {
             seq,
-            state: State::Unknown(Some((Arc::clone(origin), digit))),
+            state: State::Unknown(Some((origin.clone(), digit))),
         }
     }
 
@@ -288,7 +293,7 @@ impl Lead {
     }
 
     /// The node, once loaded; `None` if it stands for an empty trie.
-    pub(crate) fn node(&self) -> Option<&Arc<Stored>> {
+    pub(crate) fn node(&self) -> Option<&Stored> {
         match &self.state {
             State::Here(node) => Some(node),
             State::Unknown(_) | State::Empty => None,
@@ -308,11 +313,11 @@ impl Lead {
     /// All leads from `node` for the value `digit` of digit `index`: itself, if it has that value,
     /// then its pointers in `bucket`, which is the one of that digit.
     pub(crate) fn branch<'a>(
-        node: &'a Arc<Stored>,
+        node: &'a Stored,
         (index, bucket): (usize, Bucket<'a>),
         digit: u8,
     ) -> impl Iterator<Item = Self> + 'a {
-        let own = (node.path().digit(index) == digit).then(|| Self::at(Arc::clone(node)));
+        let own = (node.path().digit(index) == digit).then(|| Self::at(node.clone()));
         let others = bucket
             .chain(digit)
             .map(move |seq| Self::to(seq, node, digit));

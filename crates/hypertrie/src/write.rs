@@ -1,7 +1,5 @@
 //! The walks that build a new node and that find what a deletion must keep.
 
-use std::sync::Arc;
-
 use crate::TrieError;
 use crate::links::{Bucket, LinksBuilder};
 use crate::node::Stored;
@@ -23,9 +21,9 @@ pub(crate) enum Omit<'a> {
 #[derive(Debug)]
 pub(crate) struct Doomed {
     /// The node at the path; under a prefix, the one that was linked last.
-    pub(crate) node: Arc<Stored>,
+    pub(crate) node: Stored,
     /// The deepest node beside it, if anything else is in the trie.
-    pub(crate) sibling: Option<Arc<Stored>>,
+    pub(crate) sibling: Option<Stored>,
 }
 
 /// Makes the pointers of a new node at `path`, whose predecessor is `head`, encoded.
@@ -34,7 +32,7 @@ pub(crate) struct Doomed {
 /// where it parts from a node on its way it points to that node.
 pub(crate) async fn link(
     reader: &mut Reader<'_>,
-    head: Option<Arc<Stored>>,
+    head: Option<Stored>,
     path: Path<'_>,
     omit: Omit<'_>,
 ) -> Result<Vec<u8>, TrieError> {
@@ -78,10 +76,10 @@ pub(crate) async fn link(
 /// Finds the node at `path`, comparing digits before `end` only, and the deepest node beside it.
 pub(crate) async fn find_doomed(
     reader: &mut Reader<'_>,
-    head: Arc<Stored>,
+    head: Stored,
     path: Path<'_>,
     end: usize,
-) -> Result<Result<Doomed, Arc<Stored>>, TrieError> {
+) -> Result<Result<Doomed, Stored>, TrieError> {
     let mut sibling = None;
     let mut node = head;
     let mut index = 0;

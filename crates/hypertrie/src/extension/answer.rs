@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::MAX_HINTS;
 use super::message::{Listing, Message};
 use crate::checkpoint::Places;
@@ -37,7 +35,7 @@ struct Hints<'a> {
 }
 
 impl Hints<'_> {
-    fn load(&mut self, seq: u64) -> Option<Arc<Stored>> {
+    fn load(&mut self, seq: u64) -> Option<Stored> {
         if seq == 0 || seq >= self.shared.feed.length() {
             return None;
         }
@@ -47,7 +45,7 @@ impl Hints<'_> {
         (!node.is_reset()).then_some(node)
     }
 
-    fn find(&mut self, head: u64, path: Path<'_>, end: usize) -> Option<Arc<Stored>> {
+    fn find(&mut self, head: u64, path: Path<'_>, end: usize) -> Option<Stored> {
         let mut node = self.load(head)?;
         let mut index = 0;
         while let Some(at) = path.divergence(node.path(), index).filter(|at| *at < end) {
@@ -128,7 +126,7 @@ impl Hints<'_> {
                 if part.node.path().digit(index) == digit {
                     stack.push(Part {
                         index: index + 1,
-                        node: Arc::clone(&part.node),
+                        node: part.node.clone(),
                         passed,
                     });
                 }
@@ -178,7 +176,7 @@ impl Hints<'_> {
 #[derive(Debug)]
 struct Part {
     index: usize,
-    node: Arc<Stored>,
+    node: Stored,
     /// Whether some of it was listed already.
     passed: bool,
 }
