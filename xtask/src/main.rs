@@ -15,6 +15,7 @@ mod dht_simulation;
 mod fault;
 mod fuzz;
 mod graph;
+mod many_keys;
 mod memory;
 mod node;
 mod packages;
@@ -51,6 +52,8 @@ enum Chore {
     DhtSimulation(dht_simulation::Args),
     /// Kill and replace real nodes of the DHT on loopback, and see whether the network lasts.
     Soak(soak::Args),
+    /// Build, read and list tries of up to a million keys, and see how memory and time grow.
+    ManyKeys(many_keys::Args),
     /// Do the same work here and in the Node packages, in turn, and print ratios and targets.
     Compare(compare::Args),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::DhtSimulation(args) => dht_simulation::run(&args),
         Chore::Soak(args) => soak::run(&args),
+        Chore::ManyKeys(args) => many_keys::run(&args),
         Chore::Compare(args) => compare::run(&args),
     };
     match outcome {
