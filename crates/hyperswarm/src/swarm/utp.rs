@@ -6,30 +6,36 @@
 //!   several attempts overlap, and the first to be answered counts.
 //! - It ends a stream that is silent for 10 s; the reference's stays silent for 29.
 //! - It allows 128 streams to a socket; here the swarm's own limits count.
+//! - It takes the reference's acknowledgement of the end of our half of a stream for the end of the
+//!   stream, and after a timeout its own acknowledgements have numbers that the reference ignores;
+//!   here packets are corrected on their way.
+//! - It sends a whole window at once, which overflows the reference's socket; here a burst is followed
+//!   by a pause, and nothing is lost because the system has no room.
 //!
 //! When the other end has ended its half of a stream, nothing can be written to it any longer. The
 //! reference's streams end as a whole too.
 
 use std::future::{pending, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::num::NonZeroUsize;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
-use async_channel::Receiver;
-use futures_io::{AsyncRead, AsyncWrite};
 use hypercore_runtime::{Duplex, Runtime, UdpSocket};
-use librqbit_dualstack_sockets::PollSendToVectored;
-use librqbit_utp::{SocketOpts, Transport, UtpSocket, UtpSocketUdp, UtpStream};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use librqbit_utp::{SocketOpts, UtpSocket, UtpSocketUdp};
 
+use self::stream::Stream;
+use self::transport::Shared;
 use super::Inner;
 use super::connection::plain;
-use crate::node::Datagram;
 use crate::{Carrier, Side};
+
+mod corrections;
+mod stream;
+mod transport;
 
 /// uTP on the socket that the swarm shares with its node.
 pub(super) struct Utp {
@@ -44,17 +50,15 @@ pub(super) async fn carry(inner: Arc<Inner>, socket: Arc<UdpSocket>) {
         return;
     }
     let (sender, datagrams) = async_channel::bounded(MAX_QUEUED);
-    let shared = Shared {
-        socket,
-        datagrams,
-        local: inner.local,
-    };
+    let shared = Shared::new(socket, datagrams, inner.local, inner.runtime.clone());
     let limits = &inner.config.peers;
     let streams = limits.max_connections + ATTEMPTS.len() * 2 * limits.max_dials;
     let options = SocketOpts {
         link_mtu: NonZeroUsize::new(LINK_MTU),
         max_live_vsocks: NonZeroUsize::new(streams),
         remote_inactivity_timeout: Some(SILENCE),
+        // As with TCP: what is written is a whole message or many, and is not to wait for an answer.
+        disable_nagle: true,
         ..SocketOpts::default()
     };
     let Ok(socket) = UtpSocket::new_with_opts(shared, Environment::default(), options) else {
@@ -69,7 +73,8 @@ pub(super) async fn carry(inner: Arc<Inner>, socket: Arc<UdpSocket>) {
         let is_let_in = inner.state().peers.accept(remote.ip());
         if is_let_in {
             let leg = (Carrier::Utp, Side::Accepted);
-            inner.connected(Box::new(Compat(stream)), leg, remote, None);
+            let stream = Stream::new(stream, utp.runtime.clone());
+            inner.connected(Box::new(stream), leg, remote, None);
         }
     }
 }
@@ -106,7 +111,8 @@ impl Utp {
         })
         .await;
         let remote = plain(stream.remote_addr());
-        Ok((Box::new(Compat(stream)), Carrier::Utp, remote))
+        let stream = Stream::new(stream, self.runtime.clone());
+        Ok((Box::new(stream), Carrier::Utp, remote))
     }
 }
 
@@ -119,100 +125,6 @@ trait HasEnvironment {
 
 impl<T, E> HasEnvironment for UtpSocket<T, E> {
     type Environment = E;
-}
-
-/// Our half of the socket: the node receives.
-struct Shared {
-    socket: Arc<UdpSocket>,
-    datagrams: Receiver<Datagram>,
-    local: SocketAddrV4,
-}
-
-// Nothing in it is pinned where it lies.
-impl Unpin for Shared {}
-
-impl Shared {
-    /// Sends a datagram or loses it, as a router with a full queue would: uTP is made for that, and
-    /// takes any error for the end of the stream.
-    fn send(&self, bytes: &[u8], to: SocketAddr) -> usize {
-        let _ = self.socket.try_send_to(bytes, to);
-        bytes.len()
-    }
-}
-
-impl Transport for Shared {
-    async fn recv_from<'a>(&'a self, buf: &'a mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (datagram, from) = self.datagrams.recv().await.map_err(|_| closed())?;
-        let bytes = datagram.len().min(buf.len());
-        buf[..bytes].copy_from_slice(&datagram[..bytes]);
-        Ok((bytes, from.into()))
-    }
-
-    async fn send_to<'a>(&'a self, buf: &'a [u8], target: SocketAddr) -> io::Result<usize> {
-        Ok(self.send(buf, target))
-    }
-
-    fn poll_send_to(
-        &self,
-        _cx: &mut Context<'_>,
-        buf: &[u8],
-        target: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(self.send(buf, target)))
-    }
-
-    fn bind_addr(&self) -> SocketAddr {
-        self.local.into()
-    }
-}
-
-impl PollSendToVectored for Shared {
-    fn poll_send_to_vectored(
-        &self,
-        _cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-        target: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-        Poll::Ready(Ok(self.send(&bytes, target)))
-    }
-}
-
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the node is closed")
-}
-
-/// A stream under the traits of `futures-io`.
-struct Compat(UtpStream);
-
-impl AsyncRead for Compat {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buf = ReadBuf::new(buf);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
-        Poll::Ready(Ok(buf.filled().len()))
-    }
-}
-
-impl AsyncWrite for Compat {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
 
 /// When the packet that opens a connection is sent: at once and, as TCP does, ever later.

@@ -32,18 +32,21 @@ const collect = stream => new Promise((resolve, reject) => {
 })
 
 function meet (socket, info, args) {
-  socket.on('error', () => {})
-  socket.on('close', () => emit({ event: 'disconnected', on: args.as }))
+  let error = null
+  socket.on('error', it => { error = it.message })
+  socket.on('close', () => emit({ event: 'disconnected', on: args.as, error }))
   emit({ event: 'connection', on: args.as, client: info.client, type: info.type })
   if (!info.client) return socket.pipe(socket)
   // What this side dialled over uTP it would otherwise keep open by half.
   socket.on('end', () => socket.end())
   const said = Buffer.alloc(args.say || 5, 'hello')
-  let heard = Buffer.alloc(0)
+  const heard = []
+  let length = 0
   socket.write(said)
   socket.on('data', bytes => {
-    heard = Buffer.concat([heard, bytes])
-    if (heard.length === said.length) emit({ event: 'echo', on: args.as, same: heard.equals(said) })
+    heard.push(bytes)
+    length += bytes.length
+    if (length === said.length) emit({ event: 'echo', on: args.as, same: Buffer.concat(heard).equals(said) })
   })
 }
 

@@ -8,7 +8,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hypercore_runtime::{Accept, BoxFuture, TcpListener, TcpStream};
 use hyperswarm::{Carrier, JoinOptions, Side, Swarm, SwarmConfig};
 use interop::Peer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::network::Network;
 
@@ -107,7 +107,7 @@ fn found_by_node(network: &Network, ours: &Swarm, node: &mut Peer, bootstrap: u1
     });
     assert_eq!(node.event("echo")["same"], true);
     drop(connection);
-    node.event("disconnected");
+    assert_eq!(node.event("disconnected")["error"], Value::Null);
     kind
 }
 
@@ -163,7 +163,7 @@ fn finds_node(network: &Network, node: &mut Peer, bootstrap: u16, tcp: bool) {
     let event = node.event("connection");
     assert_eq!(event["client"], false);
     drop(connection);
-    node.event("disconnected");
+    assert_eq!(node.event("disconnected")["error"], Value::Null);
 }
 
 #[test]
