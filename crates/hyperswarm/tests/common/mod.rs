@@ -12,6 +12,9 @@ use futures_lite::future::{block_on, or};
 use hypercore_runtime::{AsyncStd, Runtime, Tokio};
 use hyperswarm::{Node, NodeConfig, Swarm, SwarmConfig};
 
+pub(crate) mod lossy;
+pub(crate) mod utp;
+
 /// How long anything may take before the test fails.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
