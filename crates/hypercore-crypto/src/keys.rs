@@ -81,6 +81,12 @@ impl SecretKey {
     pub fn as_bytes(&self) -> &[u8; 64] {
         &self.bytes
     }
+
+    /// The public key that it belongs to. Costs nothing: every secret key was checked when it was
+    /// made.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(self.signing.verifying_key().to_bytes())
+    }
 }
 
 impl fmt::Debug for SecretKey {

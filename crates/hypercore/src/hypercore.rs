@@ -256,6 +256,12 @@ impl Hypercore {
         if self.options.read_only {
             return Ok(());
         }
+        if self.bits_are_evidence() {
+            return Ok(());
+        }
+        if self.is_writable() && self.options.durability != Durability::Never {
+            self.mark(&self.base()?)?;
+        }
         self.store.journal.discard()
     }
 

@@ -21,7 +21,7 @@ fn is_locked(folder: &Path, name: &str) -> bool {
 #[test]
 fn a_log_is_locked_while_something_is_not_flushed() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = FilePool::new(4);
+    let pool = FilePool::new(5);
     let mut log = open(folder.path(), &pool, "log");
     let mut other = open(folder.path(), &pool, "other");
     let mut use_other = |n: u8| {
@@ -50,13 +50,13 @@ fn a_log_is_locked_while_something_is_not_flushed() {
     }
     use_other(5);
     assert!(!is_locked(folder.path(), "log"));
-    assert!(pool.open_files() <= 4);
+    assert!(pool.open_files() <= 5);
 }
 
 #[test]
 fn a_log_that_another_program_has_written_meanwhile_changes_nothing_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = FilePool::new(4);
+    let pool = FilePool::new(5);
     let mut log = open(folder.path(), &pool, "log");
     log.append("first").unwrap();
     log.flush().unwrap();
@@ -91,7 +91,7 @@ fn a_log_that_another_program_has_written_meanwhile_changes_nothing_and_says_so(
 #[test]
 fn a_log_that_another_program_has_read_meanwhile_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = FilePool::new(4);
+    let pool = FilePool::new(5);
     let mut log = open(folder.path(), &pool, "log");
     log.append("first").unwrap();
     log.flush().unwrap();
@@ -138,7 +138,7 @@ fn few_descriptors_serve_many_logs() {
 #[test]
 fn a_log_is_locked_again_before_it_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = FilePool::new(4);
+    let pool = FilePool::new(5);
     let rested = |name| {
         let log = open(folder.path(), &pool, name);
         let mut other = open(folder.path(), &pool, &format!("after-{name}"));

@@ -2,42 +2,34 @@ use std::ops::Range;
 
 /// The bits of 8,192 blocks and of the 16,384 nodes above them.
 ///
-/// Words hold the bits in the order of the file, the first in the highest bit.
-#[derive(Clone, Debug)]
+/// Words hold the bits in the order of the file, the first in the highest bit. Those that are not
+/// there are zero: a short log takes little memory.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
-    blocks: [u64; BLOCK_WORDS],
-    nodes: [u64; NODE_WORDS],
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            blocks: [0; BLOCK_WORDS],
-            nodes: [0; NODE_WORDS],
-        }
-    }
+    blocks: Vec<u64>,
+    nodes: Vec<u64>,
 }
 
 impl Page {
     /// Reads the first two parts of a stored page. Bytes that are not there count as zero.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let mut words = bytes.chunks(8).map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_be_bytes(word)
-        });
-        let mut page = Self::default();
-        for slot in page.blocks.iter_mut().chain(&mut page.nodes) {
-            *slot = words.next().unwrap_or(0);
+        let (blocks, nodes) = bytes.split_at(bytes.len().min(DATA_BYTES));
+        Self {
+            blocks: from_bytes(blocks),
+            nodes: from_bytes(&nodes[..nodes.len().min(TREE_BYTES)]),
         }
-        page
     }
 
     /// Clears every bit that is not set in `other`.
     pub(crate) fn intersect(&mut self, other: &Self) {
-        let own = self.blocks.iter_mut().chain(&mut self.nodes);
-        for (word, other) in own.zip(other.blocks.iter().chain(&other.nodes)) {
-            *word &= other;
+        for (own, other) in [
+            (&mut self.blocks, &other.blocks),
+            (&mut self.nodes, &other.nodes),
+        ] {
+            own.truncate(other.len());
+            own.iter_mut()
+                .zip(other)
+                .for_each(|(word, other)| *word &= other);
         }
     }
 
@@ -64,11 +56,11 @@ impl Page {
     }
 
     pub(crate) fn set_block(&mut self, bit: u32, value: bool) -> bool {
-        set(&mut self.blocks, bit, value)
+        set(&mut self.blocks, bit, value, BLOCK_WORDS)
     }
 
     pub(crate) fn set_node(&mut self, bit: u32, value: bool) -> bool {
-        set(&mut self.nodes, bit, value)
+        set(&mut self.nodes, bit, value, NODE_WORDS)
     }
 
     /// Sets the bit of every node below depth 6 both of whose children are set. True if one was not.
@@ -87,8 +79,8 @@ impl Page {
     /// The blocks that are set while their leaves are not, or that are at or beyond `end`.
     pub(crate) fn unproven_blocks(&self, end: u32) -> Vec<u32> {
         let mut found = Vec::new();
-        for (at, blocks) in (0_u32..).zip(self.blocks) {
-            let pair = [self.nodes[2 * at as usize], self.nodes[2 * at as usize + 1]];
+        for (at, &blocks) in (0_u32..).zip(&self.blocks) {
+            let pair = [2 * at as usize, 2 * at as usize + 1].map(|at| word(&self.nodes, at));
             let leaves = u64::from(even_bits(pair[0])) << 32 | u64::from(even_bits(pair[1]));
             let first = at * 64;
             let inside = match end.saturating_sub(first) {
@@ -108,29 +100,40 @@ impl Page {
 
     pub(crate) fn count_blocks(&self, bits: Range<u32>) -> u64 {
         masked(&bits)
-            .map(|(word, mask)| u64::from((self.blocks[word] & mask).count_ones()))
+            .map(|(at, mask)| u64::from((word(&self.blocks, at) & mask).count_ones()))
             .sum()
     }
 
     /// The first bit of a range whose value is `value`.
     pub(crate) fn next_block(&self, bits: Range<u32>, value: bool) -> Option<u32> {
         let flip = if value { 0 } else { u64::MAX };
-        masked(&bits).find_map(|(word, mask)| first(word, (self.blocks[word] ^ flip) & mask))
+        masked(&bits).find_map(|(at, mask)| first(at, (word(&self.blocks, at) ^ flip) & mask))
     }
 
     /// The first node bit set at or after `bit`.
     pub(crate) fn next_node(&self, bit: u32) -> Option<u32> {
-        let bits = bit..NODE_BITS;
-        masked(&bits).find_map(|(word, mask)| first(word, self.nodes[word] & mask))
+        let end = u32::try_from(self.nodes.len() * 64).expect("a page has few bits");
+        masked(&(bit.min(end)..end)).find_map(|(at, mask)| first(at, word(&self.nodes, at) & mask))
     }
 }
 
-fn get(words: &[u64], bit: u32) -> bool {
-    words[(bit / 64) as usize] & (FIRST >> (bit % 64)) != 0
+fn word(words: &[u64], at: usize) -> u64 {
+    words.get(at).copied().unwrap_or(0)
 }
 
-fn set(words: &mut [u64], bit: u32, value: bool) -> bool {
-    let word = &mut words[(bit / 64) as usize];
+fn get(words: &[u64], bit: u32) -> bool {
+    word(words, (bit / 64) as usize) & (FIRST >> (bit % 64)) != 0
+}
+
+fn set(words: &mut Vec<u64>, bit: u32, value: bool, most: usize) -> bool {
+    let at = (bit / 64) as usize;
+    if at >= words.len() {
+        if !value {
+            return false;
+        }
+        words.resize((at + 1).next_power_of_two().min(most), 0);
+    }
+    let word = &mut words[at];
     let mask = FIRST >> (bit % 64);
     let before = *word;
     *word = if value { before | mask } else { before & !mask };
@@ -173,7 +176,19 @@ fn first(word: usize, value: u64) -> Option<u32> {
     (value != 0).then(|| base + value.leading_zeros())
 }
 
-fn to_bytes<const WORDS: usize, const BYTES: usize>(words: &[u64; WORDS]) -> [u8; BYTES] {
+/// The words of stored bytes, without zeros at the end.
+fn from_bytes(bytes: &[u8]) -> Vec<u64> {
+    let used = bytes.iter().rposition(|byte| *byte != 0);
+    let used = &bytes[..used.map_or(0, |last| last + 1)];
+    let words = used.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_be_bytes(word)
+    });
+    words.collect()
+}
+
+fn to_bytes<const BYTES: usize>(words: &[u64]) -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
         chunk.copy_from_slice(&word.to_be_bytes());
@@ -196,7 +211,6 @@ const LOW_PARENTS: [(u32, u64); 5] = [
 pub(crate) const BLOCKS_PER_PAGE: u64 = 8192;
 const BLOCK_WORDS: usize = 128;
 const NODE_WORDS: usize = 256;
-const NODE_BITS: u32 = 16_384;
 /// Bytes of the part about blocks.
 pub(crate) const DATA_BYTES: usize = 1024;
 /// Bytes of the part about nodes.

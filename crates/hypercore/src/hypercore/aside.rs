@@ -6,6 +6,7 @@ use hypercore_storage::{Storage, StorageDir};
 use crate::Durability;
 use crate::bitfield::Bitfield;
 use crate::hypercore::Hypercore;
+use crate::store::Base;
 
 /// A flush during which the log can be used: what takes long happens outside of it.
 ///
@@ -37,6 +38,8 @@ pub struct FlushAside {
     generation: u64,
     /// The length that will be durable.
     length: u64,
+    /// What the journal will tell of that.
+    base: Option<Base>,
     /// The pages that had changed.
     changes: Bitfield,
     content: Vec<Arc<dyn Storage>>,
@@ -83,6 +86,10 @@ impl Hypercore {
         self.overtake();
         self.store.nodes.write_out()?;
         let unlisted = self.dir_dirty || self.store.blocks.is_unlisted();
+        let base = self.is_marked().then(|| self.base()).transpose()?;
+        if base.is_some() && unlisted {
+            self.store.journal.create()?;
+        }
         let dir = unlisted.then(|| self.dir.clone());
         self.dir_dirty = false;
         self.store.blocks.set_listed();
@@ -93,6 +100,7 @@ impl Hypercore {
         Ok(Some(FlushAside {
             generation: self.generation,
             length: self.length,
+            base,
             changes,
             content: self.store.content_files(),
             pages: self.store.pages.file(),
@@ -140,6 +148,9 @@ impl Hypercore {
             Stage::NodeBits => {
                 self.durable = self.durable.max(flush.length);
                 self.flushing = None;
+                if let Some(base) = &flush.base {
+                    self.mark(base)?;
+                }
                 self.rest();
                 return Ok(true);
             }

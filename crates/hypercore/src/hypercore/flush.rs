@@ -74,6 +74,9 @@ impl Hypercore {
         self.content_dirty = false;
         // The file `data` comes with the first block, which may be long after the others.
         if sync && (self.dir_dirty || self.store.blocks.is_unlisted()) {
+            if self.is_marked() {
+                self.store.journal.create()?;
+            }
             self.dir.sync()?;
             self.dir_dirty = false;
             self.store.blocks.set_listed();
@@ -98,6 +101,9 @@ impl Hypercore {
         }
         self.durable = self.length;
         self.store.journal.reset();
+        if self.is_marked() && self.length > self.store.journal.marked() {
+            self.mark(&self.base()?)?;
+        }
         self.unflushed = 0;
         Ok(())
     }

@@ -79,21 +79,41 @@ impl Hypercore {
             // What is signed and whole is found again without bits.
             self.sync_content()
         } else {
-            let base = Base {
-                length: self.length,
-                tree: hash_roots(&self.roots),
-                signature: match self.store.journal.is_idle() {
-                    true => self.store.signatures.get(self.length)?,
-                    false => None,
-                },
-            };
+            let idle = self.store.journal.is_idle();
+            let base = idle.then(|| self.base()).transpose()?;
             let journal = &mut self.store.journal;
-            let result = journal.append(&base, length, signature, blocks);
+            let result = journal.append(base.as_ref(), length, signature, blocks);
             self.poisoned |= journal.is_uncertain();
             return result;
         };
         self.poisoned |= result.is_err();
         result
+    }
+
+    /// What is signed at the log's length.
+    pub(super) fn base(&self) -> io::Result<Base> {
+        Ok(Base {
+            length: self.length,
+            tree: hash_roots(&self.roots),
+            signature: self.store.signatures.get(self.length)?,
+        })
+    }
+
+    /// Whether the journal's header is to tell how far a log is durable that its author writes, lest
+    /// he sign anything else there once files are lost.
+    pub(super) fn is_marked(&self) -> bool {
+        self.is_writable()
+            && self.options.durability == Durability::OnFlush
+            && self.length > 0
+            && !self.bits_are_evidence()
+    }
+
+    /// Notes in the journal that the log is durable up to here.
+    pub(super) fn mark(&mut self, base: &Base) -> io::Result<()> {
+        match base.signature {
+            Some(_) if base.length > self.store.journal.marked() => self.store.journal.mark(base),
+            _ => Ok(()),
+        }
     }
 
     /// Prepares the journal for another append: the other files must be durable when it begins, and

@@ -110,10 +110,10 @@ pub(super) fn find(dir: &dyn StorageDir, options: &Options) -> Result<Keys, Open
     }
     let stored_secret = read::<64>(dir, "secret_key")?;
     let pair = match (&options.pair, stored_secret) {
-        (Some(pair), _) => Some(
-            KeyPair::from_secret(pair.secret.as_bytes(), Some(&pair.public))
-                .map_err(|_| OpenError::SecretMismatch)?,
-        ),
+        (Some(pair), _) if pair.secret.public_key() != pair.public => {
+            return Err(OpenError::SecretMismatch);
+        }
+        (Some(pair), _) => Some(pair.clone()),
         (None, Some(bytes)) => {
             let expected = stored.or(options.key);
             let pair = KeyPair::from_secret(&bytes, expected.as_ref())

@@ -44,11 +44,11 @@ impl Kind {
         header
     }
 
-    /// The entry size that a file's header states; `None` when the header was never written, or its
+    /// The entry size that the header of a file of `len` bytes states; `None` when the header was never written, or its
     /// write was lost.
-    pub(crate) fn read(self, file: &dyn Storage) -> Result<Option<u16>, OpenError> {
+    pub(crate) fn read(self, file: &dyn Storage, len: u64) -> Result<Option<u16>, OpenError> {
         let mut header = [0; HEADER_BYTES];
-        let present = usize::try_from(file.len()?)
+        let present = usize::try_from(len)
             .unwrap_or(HEADER_BYTES)
             .min(HEADER_BYTES);
         file.read(0, &mut header[..present])?;
@@ -73,9 +73,14 @@ impl Kind {
 
     /// As [`Kind::read`], where only one entry size is possible. Entries may follow a header that was
     /// torn: it is not synced before them.
-    pub(crate) fn expect(self, file: &dyn Storage, bytes: u16) -> Result<bool, OpenError> {
-        let found = match self.read(file) {
-            Err(OpenError::Format { .. }) if self.is_torn(file, bytes)? => None,
+    pub(crate) fn expect(
+        self,
+        file: &dyn Storage,
+        len: u64,
+        bytes: u16,
+    ) -> Result<bool, OpenError> {
+        let found = match self.read(file, len) {
+            Err(OpenError::Format { .. }) if self.is_torn(file, len, bytes)? => None,
             found => found?,
         };
         match found {
@@ -89,9 +94,9 @@ impl Kind {
     }
 
     /// Whether the header is the beginning of the right one, and zeros.
-    fn is_torn(self, file: &dyn Storage, bytes: u16) -> io::Result<bool> {
+    fn is_torn(self, file: &dyn Storage, len: u64, bytes: u16) -> io::Result<bool> {
         let mut header = [0; HEADER_BYTES];
-        if file.len()? < HEADER_BYTES as u64 {
+        if len < HEADER_BYTES as u64 {
             return Ok(false);
         }
         file.read(0, &mut header)?;
@@ -133,18 +138,28 @@ mod tests {
             file.write(0, &header[..present]).unwrap();
             // Beyond its text the header is zeros, which a short file reads as too.
             let expected = (present >= 15).then_some(40);
-            assert_eq!(TREE.read(&*file).unwrap(), expected, "{present} bytes");
+            assert_eq!(
+                TREE.read(&*file, file.len().unwrap()).unwrap(),
+                expected,
+                "{present} bytes"
+            );
         }
         file.write(0, &header).unwrap();
-        assert_eq!(TREE.read(&*file).unwrap(), Some(40));
+        assert_eq!(TREE.read(&*file, file.len().unwrap()).unwrap(), Some(40));
         file.truncate(8).unwrap();
         file.write(3, &[9]).unwrap();
-        assert!(TREE.read(&*file).is_err(), "a short file of another kind");
+        assert!(
+            TREE.read(&*file, file.len().unwrap()).is_err(),
+            "a short file of another kind"
+        );
 
         file.truncate(0).unwrap();
         file.write(0, &[5, 2, 0x57, 2]).unwrap();
         file.write(72, &[1; 40]).unwrap();
-        assert!(!TREE.expect(&*file, 40).unwrap(), "a torn one before nodes");
+        assert!(
+            !TREE.expect(&*file, file.len().unwrap(), 40).unwrap(),
+            "a torn one before nodes"
+        );
 
         // Of a bitfield's header, a size of zero looks like one that is not there yet.
         let header = BITFIELD.encode(3584);
@@ -152,7 +167,11 @@ mod tests {
             file.truncate(0).unwrap();
             file.write(0, &header[..present]).unwrap();
             let expected = (present >= 6).then_some(3584);
-            assert_eq!(BITFIELD.read(&*file).unwrap(), expected, "{present} bytes");
+            assert_eq!(
+                BITFIELD.read(&*file, file.len().unwrap()).unwrap(),
+                expected,
+                "{present} bytes"
+            );
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Journal {
     /// Whether the name may not survive a crash.
     unlisted: bool,
     generation: u64,
+    /// The length that the header names.
+    marked: u64,
     /// Where the next record goes; 0 when the next one begins a new journal.
     end: u64,
     /// How far what was left behind was read.
@@ -69,6 +71,7 @@ impl Journal {
             file,
             unlisted: false,
             generation: 0,
+            marked: 0,
             end: 0,
             left_behind: 0,
             check: [0; CHECK_BYTES],
@@ -90,6 +93,7 @@ impl Journal {
             return Ok(None);
         };
         self.generation = generation;
+        self.marked = base.length;
         self.left_behind = HEADER_BYTES as u64;
         self.check
             .copy_from_slice(&header[HEADER_BYTES - CHECK_BYTES..]);
@@ -125,10 +129,11 @@ impl Journal {
         self.end.max(HEADER_BYTES as u64) + RECORD_BYTES as u64 + bytes
     }
 
-    /// Makes an append durable. `base` is what the other files hold durably, if the journal is idle.
+    /// Makes an append durable. `base` is what the other files hold durably, and is given if the journal
+    /// is idle.
     pub(crate) fn append(
         &mut self,
-        base: &Base,
+        base: Option<&Base>,
         length: u64,
         signature: &Signature,
         blocks: &[&[u8]],
@@ -136,8 +141,9 @@ impl Journal {
         let mut bytes = Vec::new();
         let mut check = self.check;
         let at = self.end;
-        if self.is_idle() {
+        if let Some(base) = base {
             self.generation += 1;
+            self.marked = base.length;
             bytes = encode_header(self.generation, base);
             check.copy_from_slice(&bytes[HEADER_BYTES - CHECK_BYTES..]);
         }
@@ -181,11 +187,31 @@ impl Journal {
         self.end = 0;
     }
 
-    /// Gives the space back, once the other files are durable.
+    /// The length that the header names, 0 if there is none.
+    pub(crate) fn marked(&self) -> u64 {
+        self.marked
+    }
+
+    /// Creates the file if there is none; to be followed by a sync of the directory.
+    pub(crate) fn create(&mut self) -> io::Result<()> {
+        self.file().map(drop)
+    }
+
+    /// Notes in a header what the other files hold durably. It is not synced: lost, it warns of less.
+    pub(crate) fn mark(&mut self, base: &Base) -> io::Result<()> {
+        let generation = self.generation + 1;
+        self.file()?.write(0, &encode_header(generation, base))?;
+        self.generation = generation;
+        self.marked = base.length;
+        self.end = 0;
+        Ok(())
+    }
+
+    /// Gives the space of the records back, once the other files are durable.
     pub(crate) fn discard(&mut self) -> io::Result<()> {
         self.end = 0;
         match &self.file {
-            Some(file) if !file.is_empty()? => file.truncate(0),
+            Some(file) if file.len()? > HEADER_BYTES as u64 => file.truncate(HEADER_BYTES as u64),
             _ => Ok(()),
         }
     }

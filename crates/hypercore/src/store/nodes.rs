@@ -39,7 +39,8 @@ struct Cache {
 
 #[derive(Debug)]
 struct Run {
-    bytes: [u8; RUN_BYTES],
+    /// As in the file. What is not there, as in a short log, was never written.
+    bytes: Vec<u8>,
     /// Byte offset of the run's first block, once somebody needed it. The nodes that it sums up are
     /// all of depth 5 and more, whose sizes never change.
     offset: Option<u64>,
@@ -49,8 +50,8 @@ struct Run {
 
 impl NodeFile {
     pub(crate) fn open(file: Arc<dyn Storage>, cached_nodes: usize) -> Result<Self, OpenError> {
-        let has_header = header::TREE.expect(&*file, ENTRY_SIZE)?;
         let bytes = file.len()?;
+        let has_header = header::TREE.expect(&*file, bytes, ENTRY_SIZE)?;
         let cache = Cache {
             runs: LruCache::unbounded(),
             unwritten: BTreeMap::new(),
@@ -206,7 +207,7 @@ impl Cache {
     fn update(&mut self, node: &Node) {
         let (number, place) = split(node.index);
         if let Some(run) = self.run_mut(number) {
-            run.bytes[place * ENTRY_BYTES..][..ENTRY_BYTES].copy_from_slice(&encode(node));
+            run.set(place, node);
         }
         if node.index.depth() >= UPPER {
             self.keep_upper(node.index, Some(*node));
@@ -290,13 +291,16 @@ impl NodeReader<'_> {
     fn run(&mut self, number: u64) -> io::Result<&mut Run> {
         let held = self.cache.unwritten.contains_key(&number);
         if !held && !self.cache.runs.contains(&number) {
-            let mut run = Box::new(Run {
-                bytes: [0; RUN_BYTES],
+            let start = ENTRIES + number * RUN_BYTES as u64;
+            let present = self.present(start, RUN_BYTES);
+            let mut bytes = vec![0; present];
+            self.file.read(start, &mut bytes)?;
+            let run = Run {
+                bytes,
                 offset: None,
                 unwritten: 0,
-            });
-            self.fill(ENTRIES + number * RUN_BYTES as u64, &mut run.bytes)?;
-            self.cache.keep(number, run);
+            };
+            self.cache.keep(number, Box::new(run));
         }
         let cache = &mut *self.cache;
         let run = match held {
@@ -308,16 +312,29 @@ impl NodeReader<'_> {
 
     /// Reads what the file has of a range; the rest stays zero.
     fn fill(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let present = self.bytes.saturating_sub(offset).min(out.len() as u64);
-        let present = usize::try_from(present).expect("no more than the buffer");
+        let present = self.present(offset, out.len());
         self.file.read(offset, &mut out[..present])
+    }
+
+    /// How many of `bytes` bytes the file has.
+    fn present(&self, offset: u64, bytes: usize) -> usize {
+        let rest = usize::try_from(self.bytes.saturating_sub(offset));
+        rest.map_or(bytes, |rest| rest.min(bytes))
     }
 }
 
 impl Run {
     fn node(&self, index: NodeIndex, at: usize) -> Option<Node> {
         let at = at * ENTRY_BYTES;
-        decode(index, &self.bytes[at..at + ENTRY_BYTES])
+        decode(index, self.bytes.get(at..at + ENTRY_BYTES)?)
+    }
+
+    fn set(&mut self, at: usize, node: &Node) {
+        let at = at * ENTRY_BYTES;
+        if self.bytes.len() < at + ENTRY_BYTES {
+            self.bytes.resize(at + ENTRY_BYTES, 0);
+        }
+        self.bytes[at..at + ENTRY_BYTES].copy_from_slice(&encode(node));
     }
 }
 

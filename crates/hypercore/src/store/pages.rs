@@ -25,7 +25,7 @@ pub(crate) struct PageFile {
 
 impl PageFile {
     pub(crate) fn open(file: Arc<dyn Storage>) -> Result<Self, OpenError> {
-        let found = header::BITFIELD.read(&*file)?;
+        let found = header::BITFIELD.read(&*file, file.len()?)?;
         let page_bytes = match found {
             None => PAGE_BYTES,
             Some(size @ (PAGE_BYTES | OLD_PAGE_BYTES)) => size,

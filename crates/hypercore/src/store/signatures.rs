@@ -19,8 +19,8 @@ pub(crate) struct SignatureFile {
 
 impl SignatureFile {
     pub(crate) fn open(file: Arc<dyn Storage>) -> Result<Self, OpenError> {
-        let has_header = header::SIGNATURES.expect(&*file, ENTRY_SIZE)?;
         let bytes = file.len()?;
+        let has_header = header::SIGNATURES.expect(&*file, bytes, ENTRY_SIZE)?;
         Ok(Self {
             file,
             has_header,
