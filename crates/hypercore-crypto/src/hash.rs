@@ -128,11 +128,24 @@ fn hash_all(inputs: &[Input<'_>]) -> Vec<Hash> {
     hashes
 }
 
+#[cfg(not(feature = "parallel"))]
 fn digests(inputs: &[Input<'_>], groups: &[&[usize]]) -> Vec<[[u8; 32]; LANES]> {
     groups
         .iter()
         .map(|group| hash_group(inputs, group))
         .collect()
+}
+
+#[cfg(feature = "parallel")]
+fn digests(inputs: &[Input<'_>], groups: &[&[usize]]) -> Vec<[[u8; 32]; LANES]> {
+    let bytes = inputs.iter().map(|input| input.body.len()).sum();
+    digests_on(crate::parallel::threads(bytes), inputs, groups)
+}
+
+/// As `digests`, on so many threads.
+#[cfg(any(feature = "parallel", test))]
+fn digests_on(threads: usize, inputs: &[Input<'_>], groups: &[&[usize]]) -> Vec<[[u8; 32]; LANES]> {
+    crate::parallel::map(groups, threads, |group| hash_group(inputs, group))
 }
 
 fn hash_group(inputs: &[Input<'_>], group: &[usize]) -> [[u8; 32]; LANES] {
@@ -165,3 +178,29 @@ const ROOT: [u8; 1] = [2];
 /// Hashing a group side by side takes about as long as hashing so many of its longest input one after
 /// the other.
 const BUSY_LANES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Here and not in `tests/`, so that it runs without the feature and on a single processor too.
+    #[test]
+    fn threads_find_what_one_finds() {
+        let blocks: Vec<Vec<u8>> = (0..100_u8)
+            .map(|n| vec![n; usize::from(n) * 131 % 1777])
+            .collect();
+        let inputs: Vec<Input<'_>> = blocks
+            .iter()
+            .map(|block| Input {
+                prefix: prefix(LEAF, block.len() as u64),
+                body: block,
+            })
+            .collect();
+        let order: Vec<usize> = (0..inputs.len()).collect();
+        let groups: Vec<&[usize]> = order.chunks(LANES).collect();
+        let expected = digests(&inputs, &groups);
+        for threads in 1..6 {
+            assert_eq!(digests_on(threads, &inputs, &groups), expected);
+        }
+    }
+}

@@ -23,6 +23,8 @@ mod hash;
 mod keys;
 mod lanes;
 mod namespace;
+#[cfg(any(feature = "parallel", test))]
+mod parallel;
 mod signature;
 
 pub use discovery::DiscoveryKey;
