@@ -12,12 +12,17 @@ pub struct Audit {
     pub damaged_nodes: Vec<NodeIndex>,
     /// Whether the signature covers the roots.
     pub signature_valid: bool,
+    /// Whether the author is known to have signed two logs.
+    pub is_forked: bool,
 }
 
 impl Audit {
     /// Whether nothing is damaged.
     pub fn is_clean(&self) -> bool {
-        self.damaged_blocks.is_empty() && self.damaged_nodes.is_empty() && self.signature_valid
+        self.damaged_blocks.is_empty()
+            && self.damaged_nodes.is_empty()
+            && self.signature_valid
+            && !self.is_forked
     }
 }
 

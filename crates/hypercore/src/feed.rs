@@ -289,16 +289,20 @@ impl Feed {
     /// Checks every stored block and node; see [`Hypercore::audit`]. Damaged blocks are fetched again
     /// when somebody wants them, and peers are told that they are gone.
     pub fn audit(&self) -> Result<Audit, ReadError> {
+        let mut woken = Vec::new();
         let audit = {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
+            let known_fork = core.fork().is_some();
             let audit = core.audit()?;
             let mut swarm = self.shared.swarm();
+            receive::tell_of_fork(&mut swarm, core, known_fork, &mut woken);
             for block in &audit.damaged_blocks {
                 swarm.cleared(*block..block + 1);
             }
             audit
         };
+        self.shared.wake(woken);
         self.shared.set_dirty();
         self.shared.changed();
         Ok(audit)
@@ -306,17 +310,21 @@ impl Feed {
 
     /// Mends what an audit would find, as far as it can be; see [`Hypercore::repair`].
     pub fn repair(&self) -> Result<Repair, ReadError> {
+        let mut woken = Vec::new();
         let repair = {
             let mut core = self.shared.core_mut();
             let core = core.as_mut().ok_or(ReadError::Closed)?;
             self.shared.flush_first()?;
+            let known_fork = core.fork().is_some();
             let repair = core.repair()?;
             let mut swarm = self.shared.swarm();
+            receive::tell_of_fork(&mut swarm, core, known_fork, &mut woken);
             for block in &repair.lost_blocks {
                 swarm.cleared(*block..block + 1);
             }
             repair
         };
+        self.shared.wake(woken);
         self.shared.set_dirty();
         self.shared.changed();
         Ok(repair)

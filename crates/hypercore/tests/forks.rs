@@ -289,3 +289,90 @@ fn fault_s9_restored_backup_waits_until_its_length_is_confirmed() {
     log.confirm_length();
     assert_eq!(log.append("x").unwrap(), 3);
 }
+
+/// The files of a copy into which a program that compares nothing has put a block of another log, with
+/// the nodes and the signature that came with it.
+fn mixed(held: u64, shared: u64, other: u64) -> MemoryDir {
+    let dir = MemoryDir::new();
+    let mut copy = reader(&dir);
+    let honest = make_log(&MemoryDir::new(), "single", held);
+    for index in 0..held {
+        bring(&honest, &mut copy, index).unwrap();
+    }
+    copy.close().unwrap();
+    let forked = other_log(shared, other);
+    let proof = forked.proof(other - 1, 0, false, &mut RemoteTree::new());
+    let proof = proof.unwrap().unwrap();
+    let tree = dir.open("tree", OpenMode::Existing).unwrap();
+    let leaf = forked.leaf(other - 1).unwrap().unwrap();
+    for node in proof.nodes.iter().chain([&leaf]).chain(forked.roots()) {
+        let mut bytes = node.hash.as_bytes().to_vec();
+        bytes.extend(node.size.to_be_bytes());
+        tree.write(32 + 40 * node.index.get(), &bytes).unwrap();
+    }
+    let signatures = dir.open("signatures", OpenMode::Existing).unwrap();
+    let signature = proof.signature.unwrap();
+    signatures
+        .write(32 + 64 * (other - 1), signature.as_bytes())
+        .unwrap();
+    dir
+}
+
+#[test]
+fn an_audit_finds_two_signed_trees_in_one_directory() {
+    for (held, shared, other) in [(8, 0, 9), (8, 5, 10), (4, 1, 5), (2, 0, 3), (16, 9, 17)] {
+        let context = format!("{held} held, {shared} in common, {other} in the other");
+        for repair in [false, true] {
+            let dir = mixed(held, shared, other);
+            let mut log = reader(&dir);
+            assert!(log.fork().is_none());
+            if repair {
+                log.repair().unwrap();
+            } else {
+                let audit = log.audit().unwrap();
+                assert!(audit.is_forked && !audit.is_clean(), "{context}");
+            }
+            let proof = check_fork(&log);
+            let lengths = [proof.first.length, proof.second.length];
+            assert!(
+                lengths.contains(&held) && lengths.contains(&other),
+                "{context}"
+            );
+            drop(log);
+            let mut log = reader(&dir);
+            assert_eq!(check_fork(&log), proof, "{context}");
+            let honest = make_log(&MemoryDir::new(), "single", held);
+            let refused = bring(&honest, &mut log, 0);
+            assert!(matches!(refused, Err(PutError::Frozen)), "{context}");
+        }
+    }
+}
+
+#[test]
+fn an_audit_through_a_feed_tells_of_a_fork_once() {
+    let feed = Feed::new(reader(&mixed(8, 0, 9)));
+    let mut events = feed.events();
+    assert!(feed.audit().unwrap().is_forked);
+    assert!(feed.audit().unwrap().is_forked);
+    feed.close().unwrap();
+    let told = future::block_on(async {
+        let mut told = 0;
+        while let Some(event) = events.next().await {
+            told += usize::from(matches!(event, FeedEvent::Forked(_)));
+        }
+        told
+    });
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn damage_alone_is_no_fork() {
+    let dir = MemoryDir::new();
+    make_log(&dir, "single", 8).close().unwrap();
+    let tree = dir.open("tree", OpenMode::Existing).unwrap();
+    tree.write(32 + 40 * 3 + 5, &[0xff; 7]).unwrap();
+    let mut log = reader(&dir);
+    let audit = log.audit().unwrap();
+    assert!(!audit.is_forked && !audit.damaged_nodes.is_empty());
+    assert!(log.fork().is_none());
+}

@@ -172,10 +172,7 @@ impl Peer {
         if core.length() > length {
             tell_of_growth(&mut swarm, core, length, woken);
         }
-        if let (false, Some(proof)) = (known_fork, core.fork()) {
-            let event = || FeedEvent::Forked(Box::new(proof.clone()));
-            swarm.subscribers.send(event, woken);
-        }
+        tell_of_fork(&mut swarm, core, known_fork, woken);
         result
     }
 }
@@ -186,6 +183,19 @@ impl Delivery {
             Some(_) => Key::Block(self.index),
             None => Key::Hash(self.index),
         }
+    }
+}
+
+/// Tells of evidence that the author has signed two logs, unless it was known.
+pub(super) fn tell_of_fork(
+    swarm: &mut Swarm,
+    core: &Hypercore,
+    known: bool,
+    woken: &mut Vec<Waker>,
+) {
+    if let (false, Some(proof)) = (known, core.fork()) {
+        let event = || FeedEvent::Forked(Box::new(proof.clone()));
+        swarm.subscribers.send(event, woken);
     }
 }
 

@@ -3,7 +3,8 @@ use crate::{Audit, NodeIndex, ReadError};
 
 impl Hypercore {
     /// Checks every stored block, node and the signature against each other. Blocks that are damaged
-    /// no longer count as stored.
+    /// no longer count as stored. If the nodes are those of two trees that the author has signed, the
+    /// evidence is kept ([`fork`](Self::fork)).
     pub fn audit(&mut self) -> Result<Audit, ReadError> {
         let mut audit = Audit::default();
         let mut next = 0;
@@ -19,12 +20,14 @@ impl Hypercore {
             next = index + 1;
         }
         audit.damaged_nodes = self.damaged_nodes()?;
+        self.find_stored_fork(&audit.damaged_nodes)?;
+        audit.is_forked = self.fork.is_some();
         audit.signature_valid = self.verified_roots(self.length).is_ok_and(|r| r.is_some());
         Ok(audit)
     }
 
     /// The held nodes that are blank on disk or differ from what their children give.
-    fn damaged_nodes(&self) -> Result<Vec<NodeIndex>, ReadError> {
+    pub(super) fn damaged_nodes(&self) -> Result<Vec<NodeIndex>, ReadError> {
         let mut damaged = Vec::new();
         let mut reader = self.store.nodes.reader();
         for index in self.bits.nodes(0..self.bits.node_capacity()) {

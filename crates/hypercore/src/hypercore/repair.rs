@@ -17,6 +17,10 @@ impl Hypercore {
                 std::io::ErrorKind::PermissionDenied.into(),
             ));
         }
+        self.hold()?;
+        // What is mended is no evidence any longer.
+        let damaged = self.damaged_nodes()?;
+        self.find_stored_fork(&damaged)?;
         let mut repair = Repair::default();
         for root in self.roots.clone() {
             self.mend_below(root, &mut repair)?;
