@@ -1,5 +1,7 @@
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 
 use hypercore_crypto::{DiscoveryKey, PublicKey};
 use hypercore_storage::{Stamp, StorageDir};
@@ -57,17 +59,33 @@ pub struct StoredCores {
     found: Index,
     /// The time, as it were, when the walk began; `None` if what it finds is not to be kept.
     began: Option<Stamp>,
+    /// Stamps that were asked for ahead of the walk, and the first shard for which they were not.
+    stamps: HashMap<Folder, Stamp>,
+    unasked: u16,
     /// How many folders were read that might have been known.
     read: usize,
 }
 
 /// A folder of the tree of shards.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Folder {
     Top,
     First(u8),
     Second([u8; 2]),
     Core([u8; 32]),
+}
+
+impl Folder {
+    fn path(self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::First(name) => layout::hex(&[name]),
+            Self::Second([first, second]) => {
+                format!("{}/{}", layout::hex(&[first]), layout::hex(&[second]))
+            }
+            Self::Core(name) => layout::folder(&DiscoveryKey::from_bytes(name)),
+        }
+    }
 }
 
 impl StoredCores {
@@ -79,6 +97,8 @@ impl StoredCores {
             known: Index::default(),
             found: Index::default(),
             began: None,
+            stamps: HashMap::new(),
+            unasked: 0,
             read: 0,
         }
     }
@@ -106,8 +126,11 @@ impl StoredCores {
                     .extend(shards.into_iter().rev().map(|[name]| Folder::First(name)));
             }
             Folder::First(name) => {
-                let path = layout::hex(&[name]);
-                let stamp = self.stamp(&path)?;
+                if u16::from(name) >= self.unasked {
+                    self.look_ahead(name);
+                }
+                let path = folder.path();
+                let stamp = self.stamp(folder)?;
                 let known = self.known.first(name);
                 let below: Vec<u8> = match known.filter(|it| is_same(it.stamp, stamp)) {
                     Some(known) => known.below.iter().map(|shard| shard.name).collect(),
@@ -125,8 +148,8 @@ impl StoredCores {
                 self.found.first.push(Shard { name, stamp, below });
             }
             Folder::Second(shard) => {
-                let path = format!("{}/{}", layout::hex(&shard[..1]), layout::hex(&shard[1..]));
-                let stamp = self.stamp(&path)?;
+                let path = folder.path();
+                let stamp = self.stamp(folder)?;
                 let known = self.known.second(shard);
                 let below = match known.filter(|it| is_same(it.stamp, stamp)) {
                     Some(known) => known.below.iter().map(|core| core.name).collect(),
@@ -149,14 +172,16 @@ impl StoredCores {
 
     fn core(&mut self, name: [u8; 32]) -> io::Result<Option<Stored>> {
         let discovery_key = DiscoveryKey::from_bytes(name);
-        let path = layout::folder(&discovery_key);
-        let stamp = self.stamp(&path)?;
+        let stamp = self.stamp(Folder::Core(name))?;
         let known = self.known.core(&name);
         let core = match known.filter(|it| is_same(it.stamp, stamp)) {
             Some(known) => known.core,
             None => {
                 self.read += 1;
-                read(&*self.dir.subdir(&path), &discovery_key)?
+                read(
+                    &*self.dir.subdir(&layout::folder(&discovery_key)),
+                    &discovery_key,
+                )?
             }
         };
         let stamp = self.settled(stamp);
@@ -174,11 +199,52 @@ impl StoredCores {
 
     /// The mark of a folder, taken before it is looked into, so that what changes meanwhile is not
     /// missed. None where nothing is kept.
-    fn stamp(&self, path: &str) -> io::Result<Option<Stamp>> {
-        match self.began {
-            Some(_) => self.dir.stamp(path),
-            None => Ok(None),
+    fn stamp(&mut self, folder: Folder) -> io::Result<Option<Stamp>> {
+        match (self.began, self.stamps.remove(&folder)) {
+            (Some(_), None) => self.dir.stamp(&folder.path()),
+            (_, stamp) => Ok(stamp),
         }
+    }
+
+    /// Asks for the marks of what is known of the next shards, on several threads: little else is to be
+    /// done for folders that have not changed, and each of them makes one wait for the system.
+    fn look_ahead(&mut self, first: u8) {
+        self.unasked = u16::from(first) + SHARDS_AHEAD;
+        self.stamps.clear();
+        let mut folders = Vec::new();
+        let shards = self.known.first.iter();
+        for shard in
+            shards.filter(|shard| (u16::from(first)..self.unasked).contains(&shard.name.into()))
+        {
+            folders.push(Folder::First(shard.name));
+            for second in &shard.below {
+                folders.push(Folder::Second([shard.name, second.name]));
+                let cores = second.below.iter();
+                folders.extend(cores.map(|core| Folder::Core(core.name)));
+            }
+        }
+        let threads =
+            thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS));
+        if self.began.is_none() || threads == 1 || folders.len() < WORTH_THREADS {
+            return;
+        }
+        let dir = &self.dir;
+        // What cannot be told here is asked for again in its turn.
+        let stamps = |folders: &[Folder]| -> Vec<(Folder, Stamp)> {
+            let stamp = |folder: &Folder| Some((*folder, dir.stamp(&folder.path()).ok()??));
+            folders.iter().filter_map(stamp).collect()
+        };
+        let parts = folders.chunks(folders.len().div_ceil(threads));
+        self.stamps = thread::scope(|scope| {
+            let stamps = &stamps;
+            let running = parts.filter_map(|part| {
+                let thread = thread::Builder::new();
+                thread.spawn_scoped(scope, move || stamps(part)).ok()
+            });
+            let running: Vec<_> = running.collect();
+            let ended = running.into_iter().filter_map(|it| it.join().ok());
+            ended.flatten().collect()
+        });
     }
 
     /// A mark that can be kept.
@@ -203,6 +269,7 @@ impl StoredCores {
         }
         self.known = Index::default();
         self.found = Index::default();
+        self.stamps = HashMap::new();
     }
 }
 
@@ -264,6 +331,13 @@ fn read(dir: &dyn StorageDir, discovery_key: &DiscoveryKey) -> io::Result<Option
     let secret = dir.exists(SECRET_KEY)?;
     Ok(Some(CoreFiles { key, named, secret }))
 }
+
+/// How many of the 256 shards are looked at ahead of the walk.
+const SHARDS_AHEAD: u16 = 64;
+
+/// The most threads that do so, and the fewest folders that are worth them.
+const MAX_THREADS: usize = 4;
+const WORTH_THREADS: usize = 512;
 
 /// After how many folders that had to be read the index is written anew.
 pub(crate) const WORTH_KEEPING: usize = 64;

@@ -130,6 +130,46 @@ fn what_is_known_is_not_read_again() {
     );
 }
 
+/// Folders of large stores are asked about on several threads.
+#[test]
+fn a_large_store_is_known_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..1500_u32 {
+        // A core that was never opened here has nothing but its key.
+        let mut seed = [0; 32];
+        seed[..4].copy_from_slice(&n.to_le_bytes());
+        let key = KeyPair::from_seed(&seed).public;
+        let id = hex::encode(key.discovery_key().as_bytes());
+        let core = folder.path().join(&id[..2]).join(&id[2..4]).join(id);
+        fs::create_dir_all(&core).unwrap();
+        fs::write(core.join("key"), key.as_bytes()).unwrap();
+    }
+    let before = walked(folder.path());
+    assert_eq!(before.len(), 1500);
+    let begin = Instant::now();
+    while calls_of_a_listing(folder.path()) > FEW_CALLS {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "the clock stands"
+        );
+        walked(folder.path());
+    }
+    assert_eq!(keys(&open(folder.path())), before);
+
+    // What changes is seen in every part of the store, also while a listing is under way.
+    let store = open(folder.path());
+    let mut listing = store.list();
+    assert_eq!(listing.next().unwrap().unwrap(), before[0]);
+    for gone in [700, 1490] {
+        fs::remove_dir_all(core_folder(folder.path(), &before[gone])).unwrap();
+    }
+    let rest: Vec<_> = listing.map(Result::unwrap).collect();
+    assert!(!rest.contains(&before[1490]) && rest.len() >= 1497);
+    assert_eq!(keys(&store).len(), 1498);
+    drop(store);
+    assert_eq!(walked(folder.path()).len(), 1498);
+}
+
 #[test]
 fn small_stores_have_none() {
     let folder = tempfile::tempdir().unwrap();
