@@ -7,7 +7,7 @@ use super::blocks::BlockSet;
 use super::demand::{Demand, Seeking, Selected, Selection};
 use super::rarity::rarest_first;
 use super::supply::{Inflight, Key, Supply};
-use super::swarm::PeerId;
+use super::swarm::{Doubt, PeerId};
 use crate::Hypercore;
 
 /// A request to be sent to a peer.
@@ -52,6 +52,7 @@ pub(super) struct Planner<'a> {
     pub(super) others: Vec<&'a BlockSet>,
     /// How often that has changed, but for single blocks.
     pub(super) shift: u64,
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Planner<'_> {
@@ -60,10 +61,40 @@ impl Planner<'_> {
         if !self.supply.open || !self.supply.uploading || self.supply.stalled {
             return;
         }
+        self.plan_comparison(requests);
         self.plan_gets(limits.urgent, requests);
         self.plan_update(limits.urgent, requests);
         self.plan_seeks(limits.urgent, requests);
         self.plan_selections(limits.bulk, requests);
+    }
+
+    /// Asks for a proof of what both sides have signed, that claims nothing to be known: it shows every
+    /// root of the shorter tree. First of all, since the reference leaves out what was claimed before.
+    fn plan_comparison(&mut self, requests: &mut Vec<Request>) {
+        let Some(doubt) = self.doubt.filter(|_| !self.supply.compared) else {
+            return;
+        };
+        let shorter = doubt.length.min(self.supply.length());
+        let Some(last) = shorter.checked_sub(1) else {
+            return;
+        };
+        let key = Key::Hash(last);
+        if self.supply.blocks.contains(last) && !self.supply.inflight.contains_key(&key) {
+            self.supply.compared = true;
+            self.supply.inflight.insert(
+                key,
+                Inflight {
+                    to_the_roots: true,
+                    ..Inflight::new(0)
+                },
+            );
+            requests.push(Request {
+                index: last,
+                bytes: 0,
+                hash: true,
+                nodes: 0,
+            });
+        }
     }
 
     fn plan_gets(&mut self, limit: usize, requests: &mut Vec<Request>) {
@@ -206,13 +237,7 @@ impl Planner<'_> {
     }
 
     fn request(&mut self, key: Key, byte_offset: u64, requests: &mut Vec<Request>) {
-        self.supply.inflight.insert(
-            key,
-            Inflight {
-                byte_offset,
-                released: false,
-            },
-        );
+        self.supply.inflight.insert(key, Inflight::new(byte_offset));
         let (index, hash) = match key {
             Key::Block(index) => (index, false),
             Key::Hash(index) => (index, true),

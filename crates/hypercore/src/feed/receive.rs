@@ -7,7 +7,7 @@ use hypercore_crypto::{Hash, leaf_hashes};
 
 use super::events::FeedEvent;
 use super::peer::Peer;
-use super::supply::Key;
+use super::supply::{Inflight, Key};
 use super::swarm::Swarm;
 use crate::{Hypercore, Proof, PutError};
 
@@ -86,17 +86,16 @@ impl Peer {
                 results.resize_with(deliveries.len(), || Err(DataError::Closed));
                 return results;
             };
-            let asked: Vec<bool> = {
+            let asked: Vec<Option<Inflight>> = {
                 let mut swarm = shared.swarm();
                 let asked = |delivery: &Delivery| swarm.take_inflight(self.id, delivery.key());
-                let asked = deliveries.iter().map(asked);
-                asked.map(|inflight| inflight.is_some()).collect()
+                deliveries.iter().map(asked).collect()
             };
             // Only what was asked for, is missing and could be stored is hashed.
-            let hashed = |(delivery, asked): (&Delivery, &bool)| {
+            let hashed = |(delivery, asked): (&Delivery, &Option<Inflight>)| {
                 let value = delivery.value.clone()?;
                 let index = delivery.index;
-                let wanted = *asked && !core.has(index);
+                let wanted = asked.is_some() && !core.has(index);
                 (wanted && core.check_put(index, Some(&value)).is_ok()).then_some(value)
             };
             let hashed = deliveries.iter().zip(&asked).map(hashed);
@@ -105,12 +104,15 @@ impl Peer {
             let mut hashes = leaf_hashes(&blocks).into_iter();
             for ((delivery, asked), hashed) in deliveries.into_iter().zip(asked).zip(&hashed) {
                 let hash = hashed.as_ref().and_then(|_| hashes.next());
-                if !asked {
+                let Some(inflight) = asked else {
                     let missing = !core.has(delivery.index);
                     results.push(Ok(Received::Unsolicited { missing }));
                     continue;
-                }
-                let result = self.receive(core, delivery, hash, &mut woken);
+                };
+                let result = match inflight.to_the_roots {
+                    false => self.receive(core, delivery, hash, &mut woken),
+                    true => self.compare(core, delivery, &mut woken),
+                };
                 results.push(match result {
                     Err(PutError::Declined { .. }) => Ok(Received::Declined),
                     result => result.map_err(|error| match error {
@@ -150,6 +152,9 @@ impl Peer {
         };
         shared.set_dirty();
         let mut swarm = shared.swarm();
+        if length > 0 && may_be_of_another_log(&result) {
+            swarm.doubt(length, true);
+        }
         match (&result, value) {
             (Ok(Received::Stored), Some(value)) => {
                 swarm.count_download(self.id, value.len());
@@ -175,6 +180,43 @@ impl Peer {
         tell_of_fork(&mut swarm, core, known_fork, woken);
         result
     }
+
+    /// Takes in a proof that shows whether the remote's tree and the one here are of one log.
+    fn compare(
+        &self,
+        core: &mut Hypercore,
+        delivery: Delivery,
+        woken: &mut Vec<Waker>,
+    ) -> Result<Received, PutError> {
+        let (index, length) = (delivery.index, core.length());
+        let known_fork = core.fork().is_some();
+        let result = core.put_to_the_roots(index, delivery.proof);
+        self.feed.shared.set_dirty();
+        let mut swarm = self.feed.shared.swarm();
+        match &result {
+            Ok(_) => swarm.compared(),
+            Err(error) if error.is_senders_fault() => {
+                let peer = self.id;
+                let event = || FeedEvent::Refused { peer, index };
+                swarm.subscribers.send(event, woken);
+            }
+            Err(_) => {}
+        }
+        if core.length() > length {
+            tell_of_growth(&mut swarm, core, length, woken);
+        }
+        tell_of_fork(&mut swarm, core, known_fork, woken);
+        result.map(|_| Received::Stored)
+    }
+}
+
+/// Whether data was refused in a way that would also be that of an honest remote, if the author has signed
+/// another log, of which it has a copy.
+fn may_be_of_another_log(result: &Result<Received, PutError>) -> bool {
+    matches!(
+        result,
+        Err(PutError::Signature { .. } | PutError::Unsigned | PutError::MissingNode { .. })
+    )
 }
 
 impl Delivery {
@@ -205,6 +247,10 @@ fn tell_of_growth(swarm: &mut Swarm, core: &Hypercore, length: u64, woken: &mut 
     let event = || FeedEvent::Appended { length: newest };
     swarm.subscribers.send(event, woken);
     swarm.ring_all();
+    // What cannot be read is met again.
+    if length > 0 && !core.has_grown_from(length).unwrap_or(true) {
+        swarm.doubt(length, false);
+    }
     if core.is_writable() {
         let event = || FeedEvent::Overtaken { length, newest };
         swarm.subscribers.send(event, woken);

@@ -37,6 +37,8 @@ pub(super) struct Supply {
     pub(super) cancelled: BTreeSet<u64>,
     /// Those of them that the peer has to be told of.
     pub(super) cancels: Vec<u64>,
+    /// Whether the peer was asked if its tree is ours, since that came into doubt.
+    pub(super) compared: bool,
     /// Whether the peer is so slow that its requests may be made to others.
     pub(super) stalled: bool,
     /// New blocks and lost blocks that the peer was not told of.
@@ -64,6 +66,18 @@ pub(super) struct Inflight {
     pub(super) byte_offset: u64,
     /// Whether others may be asked for the same.
     pub(super) released: bool,
+    /// Whether a proof up to the roots was asked for, to compare two trees.
+    pub(super) to_the_roots: bool,
+}
+
+impl Inflight {
+    pub(super) fn new(byte_offset: u64) -> Self {
+        Self {
+            byte_offset,
+            released: false,
+            to_the_roots: false,
+        }
+    }
 }
 
 impl Supply {
@@ -81,6 +95,7 @@ impl Supply {
             inflight: BTreeMap::new(),
             cancelled: BTreeSet::new(),
             cancels: Vec::new(),
+            compared: false,
             stalled: false,
             announce: BlockSet::default(),
             retract: BlockSet::default(),

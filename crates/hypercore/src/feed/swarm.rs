@@ -44,6 +44,8 @@ pub(super) struct Swarm {
     next_peer: PeerId,
     /// How often it changed what peers have, but for single blocks.
     shift: u64,
+    /// A length whose tree, as it is here, may not be that of peers.
+    doubt: Option<Doubt>,
     /// Blocks that were appended here and may not be announced yet: a power cut could take them.
     unannounced: Range<u64>,
 }
@@ -52,6 +54,15 @@ pub(super) struct Swarm {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Switch {
     off: bool,
+}
+
+/// Whether the author has signed two logs is to be found out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// The signed length that is known here, in blocks.
+    pub(super) length: u64,
+    /// Whether every peer has to say what its tree is, or one.
+    pub(super) of_all: bool,
 }
 
 impl Switch {
@@ -211,6 +222,7 @@ impl Swarm {
             peer,
             supply: &mut supply,
             others: others.map(|other| &other.blocks).collect(),
+            doubt: self.doubt,
             shift: self.shift,
         }
         .plan(limits, requests);
@@ -251,6 +263,7 @@ impl Swarm {
             return supply.cancelled.remove(&block).then_some(Inflight {
                 byte_offset: 0,
                 released: true,
+                to_the_roots: false,
             });
         }
         // A seek is answered with another block than was named.
@@ -330,6 +343,25 @@ impl Swarm {
         let blocks: Vec<u64> = self.reserved.keys().copied().collect();
         for block in blocks {
             self.cancel(block);
+        }
+    }
+
+    /// It is no longer certain that the tree here is a part of that of peers, who are to prove theirs.
+    pub(super) fn doubt(&mut self, length: u64, of_all: bool) {
+        if length == 0 || self.doubt.is_some_and(|doubt| doubt.of_all && !of_all) {
+            return;
+        }
+        self.doubt = Some(Doubt { length, of_all });
+        for supply in self.peers.values_mut() {
+            supply.compared = false;
+            supply.doorbell.wake_by_ref();
+        }
+    }
+
+    /// A peer has proved that its tree and the one here are of one log.
+    pub(super) fn compared(&mut self) {
+        if self.doubt.is_some_and(|doubt| !doubt.of_all) {
+            self.doubt = None;
         }
     }
 

@@ -203,6 +203,17 @@ impl Hypercore {
         Ok(None)
     }
 
+    /// Whether the log was known to be of this length before it had its present one, or could have been:
+    /// the nodes that are held lead from the roots of that length to the present ones.
+    pub(crate) fn has_grown_from(&self, length: u64) -> io::Result<bool> {
+        for index in roots(length) {
+            if self.way_to(index, &self.roots)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn way_to(&self, index: NodeIndex, roots: &[Node]) -> io::Result<Option<Vec<Node>>> {
         let mut nodes = self.store.nodes.reader();
         let Some(mut top) = nodes.get(index)? else {

@@ -65,6 +65,16 @@ impl Hypercore {
         self.commit(index, value, verified)
     }
 
+    /// As [`put`](Self::put) of a proof without a block, but all of it has to agree with what is held, up
+    /// to the roots. This is how it is found out whether two signed trees are of one log.
+    pub(crate) fn put_to_the_roots(&mut self, index: u64, proof: Proof) -> Result<Put, PutError> {
+        self.check_put(index, None)?;
+        match self.verify_to_the_roots(index, proof) {
+            Err(error) => Err(self.note(error)),
+            Ok(verified) => self.commit(index, None, verified),
+        }
+    }
+
     fn check_state(&self) -> Result<(), PutError> {
         if self.frozen {
             Err(PutError::Frozen)

@@ -15,13 +15,7 @@ impl Hypercore {
         value: Option<(&[u8], Hash)>,
         proof: Proof,
     ) -> Result<Verified, PutError> {
-        if proof.nodes.len() > MAX_PROOF_NODES {
-            let (nodes, limit) = (proof.nodes.len(), MAX_PROOF_NODES);
-            return Err(PutError::TooManyNodes { nodes, limit });
-        }
-        if let Some(node) = proof.nodes.iter().find(|node| node.size > MAX_BYTES) {
-            return Err(PutError::Size { node: node.index });
-        }
+        check_nodes(&proof)?;
         let mut rest = VecDeque::from(proof.nodes);
         let leaf = match value {
             Some((block, hash)) => Node {
@@ -52,6 +46,7 @@ impl Hypercore {
             seen: Vec::new(),
             has_block: value.is_some(),
             with_held,
+            to_the_roots: false,
         };
         let alone = proof.signature.map(|_| rest.clone());
         let error = match climb(rest, true).run(proof.signature) {
@@ -63,6 +58,35 @@ impl Hypercore {
         match alone.map(|rest| climb(rest, false).run(proof.signature)) {
             Some(verified @ (Ok(_) | Err(PutError::Conflict { .. }))) => verified,
             _ => Err(error),
+        }
+    }
+
+    /// Checks a proof of a leaf up to its roots, although nodes that are held would vouch for it before,
+    /// and that all of it agrees with what is held. A proof that does not lead there by itself is checked
+    /// as any other.
+    pub(super) fn verify_to_the_roots(
+        &self,
+        index: u64,
+        proof: Proof,
+    ) -> Result<Verified, PutError> {
+        check_nodes(&proof)?;
+        let mut rest = VecDeque::from(proof.nodes.clone());
+        let leaf = rest
+            .pop_front()
+            .filter(|node| node.index == NodeIndex::leaf(index))
+            .ok_or(PutError::MissingLeaf { index })?;
+        let climb = Climb {
+            log: self,
+            top: leaf,
+            rest,
+            seen: Vec::new(),
+            has_block: false,
+            with_held: false,
+            to_the_roots: true,
+        };
+        match climb.run(proof.signature) {
+            Err(error) if error.is_senders_fault() => self.verify(index, None, proof),
+            verified => verified,
         }
     }
 
@@ -107,6 +131,8 @@ struct Climb<'a> {
     has_block: bool,
     /// Whether nodes that are held here may take part.
     with_held: bool,
+    /// Whether to go on where a held node vouches for what came.
+    to_the_roots: bool,
 }
 
 impl Climb<'_> {
@@ -130,10 +156,11 @@ impl Climb<'_> {
                 hash: parent_hash(size, &left.hash, &right.hash),
                 size,
             };
-            if self
-                .log
-                .held(index)?
-                .is_some_and(|held| held.hash == self.top.hash)
+            if !self.to_the_roots
+                && self
+                    .log
+                    .held(index)?
+                    .is_some_and(|held| held.hash == self.top.hash)
             {
                 // Below a node that is held, a node that differs was damaged, and is replaced.
                 self.check_sizes()?;
@@ -298,6 +325,18 @@ impl Climb<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What can be said of the nodes of a proof by themselves.
+fn check_nodes(proof: &Proof) -> Result<(), PutError> {
+    if proof.nodes.len() > MAX_PROOF_NODES {
+        let (nodes, limit) = (proof.nodes.len(), MAX_PROOF_NODES);
+        return Err(PutError::TooManyNodes { nodes, limit });
+    }
+    match proof.nodes.iter().find(|node| node.size > MAX_BYTES) {
+        Some(node) => Err(PutError::Size { node: node.index }),
+        None => Ok(()),
     }
 }
 
