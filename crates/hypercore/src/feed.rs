@@ -15,6 +15,7 @@ mod demand;
 mod download;
 mod events;
 mod get;
+mod inspect;
 mod mailbox;
 mod order;
 mod peer;
@@ -319,6 +320,7 @@ impl Feed {
             let repair = core.repair()?;
             let mut swarm = self.shared.swarm();
             receive::tell_of_fork(&mut swarm, core, known_fork, &mut woken);
+            swarm.mended();
             for block in &repair.lost_blocks {
                 swarm.cleared(*block..block + 1);
             }

@@ -146,6 +146,43 @@ fn what_is_live_follows_and_events_tell_of_it() {
     assert_eq!(grown.count(), 8);
     let last = FeedEvent::Downloaded { index: 7, bytes: 1 };
     assert!(seen.contains(&last));
+    let synced = seen.iter().filter_map(|event| match event {
+        FeedEvent::Synced { length } => Some(*length),
+        _ => None,
+    });
+    assert!(synced.eq(1..=8), "once for each length");
+}
+
+#[test]
+fn who_has_everything_is_told_so_and_again_after_a_gap() {
+    let (feed, clone) = (author(&LETTERS), copy());
+    let mut link = Link::new(&feed, &clone);
+    let mut events = clone.events();
+    let mut synced = || {
+        let mut count = 0;
+        while let Some(Some(event)) =
+            future::block_on(async { Some(events.next().await) }.or(async { None }))
+        {
+            count += usize::from(event == FeedEvent::Synced { length: 8 });
+        }
+        count
+    };
+    let part = clone.download(1..8);
+    settle(&mut [&mut link]);
+    assert_eq!((clone.downloaded(0..8), synced()), (7, 0));
+    drop(part);
+    let _all = clone.download(0..8);
+    settle(&mut [&mut link]);
+    assert_eq!((clone.downloaded(0..8), synced()), (8, 1));
+    clone.clear(2..5).unwrap();
+    assert_eq!(synced(), 0);
+    let again = clone.download(3..5);
+    settle(&mut [&mut link]);
+    assert_eq!((clone.downloaded(0..8), synced()), (7, 0));
+    drop(again);
+    let _rest = clone.download(2..5);
+    settle(&mut [&mut link]);
+    assert_eq!((clone.downloaded(0..8), synced()), (8, 1));
 }
 
 #[test]

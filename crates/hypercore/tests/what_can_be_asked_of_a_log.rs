@@ -3,9 +3,9 @@
 mod common;
 
 use common::{block, make_log, pair, reader};
-use hypercore::{RemoteTree, roots};
+use hypercore::{Feed, ReadError, RemoteTree, roots};
 use hypercore_crypto::{Signature, leaf_hash, tree_hash};
-use hypercore_storage::MemoryDir;
+use hypercore_storage::{MemoryDir, StorageDir};
 
 #[test]
 fn signatures_cover_the_roots_of_their_length() {
@@ -82,4 +82,33 @@ fn the_bytes_of_held_blocks_are_counted_and_several_ranges_cleared_at_once() {
     assert_eq!(log.held_bytes(0..20).unwrap(), all - gone);
     assert_eq!(log.clear_own_runs(&ranges).unwrap(), 0);
     assert!(log.has(3) && !log.has(4) && log.has(8) && log.has(17) && !log.has(19));
+}
+
+#[test]
+fn a_feed_answers_as_its_log_does_until_it_is_closed() {
+    let log = make_log(&MemoryDir::new(), "single", 5);
+    let signature = log.signature(3).unwrap();
+    let (roots, leaf) = (log.roots_at(4).unwrap(), log.leaf(2).unwrap());
+    let feed = Feed::new(log);
+    assert_eq!(feed.signature(3).unwrap(), signature);
+    assert_eq!(feed.roots_at(4).unwrap(), roots);
+    assert_eq!(feed.leaf(2).unwrap(), leaf);
+    let (length, signature) = signature.unwrap();
+    assert!(feed.verify_signature(length, &signature).unwrap());
+    assert!(!feed.verify_signature(length + 1, &signature).unwrap());
+    feed.close().unwrap();
+    assert!(matches!(feed.signature(3), Err(ReadError::Closed)));
+    assert!(matches!(feed.leaf(2), Err(ReadError::Closed)));
+}
+
+#[test]
+fn a_feed_that_is_destroyed_leaves_nothing_for_any_handle() {
+    let dir = MemoryDir::new();
+    let feed = Feed::new(make_log(&dir, "single", 3));
+    let other = feed.clone();
+    feed.destroy().unwrap();
+    assert!(dir.list("").unwrap().is_empty());
+    assert!(other.is_closed());
+    assert!(matches!(other.get_local(0), Err(ReadError::Closed)));
+    other.destroy().unwrap();
 }

@@ -24,6 +24,12 @@ pub enum FeedEvent {
         /// Its size.
         bytes: usize,
     },
+    /// A block came from a peer, and now the log is here from its first block to its last. Told again
+    /// when it has grown since.
+    Synced {
+        /// The length, in blocks.
+        length: u64,
+    },
     /// A block was sent to a peer.
     Uploaded {
         /// The block.

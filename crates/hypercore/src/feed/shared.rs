@@ -156,6 +156,11 @@ impl Shared {
     }
 
     pub(super) fn close(&self) -> io::Result<()> {
+        self.end(|core| self.flush_first().and_then(|()| core.close()))
+    }
+
+    /// Takes the log away from everybody who holds a handle, for `last` to be done with it.
+    pub(super) fn end(&self, last: impl FnOnce(Hypercore) -> io::Result<()>) -> io::Result<()> {
         let mut woken = Vec::new();
         let (core, mailboxes) = {
             let mut core = self.core_mut();
@@ -167,9 +172,7 @@ impl Shared {
             }
             (core.take(), swarm.mailboxes.all())
         };
-        let result = core.map_or(Ok(()), |core| {
-            self.flush_first().and_then(|()| core.close())
-        });
+        let result = core.map_or(Ok(()), last);
         self.wake(woken);
         mailboxes.iter().for_each(|mailbox| mailbox.wake());
         result

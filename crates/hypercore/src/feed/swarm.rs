@@ -48,6 +48,8 @@ pub(super) struct Swarm {
     doubt: Option<Doubt>,
     /// Blocks that were appended here and may not be announced yet: a power cut could take them.
     unannounced: Range<u64>,
+    /// The first block that is not stored here, or the length; `None` until somebody looks.
+    whole: Option<u64>,
 }
 
 /// On unless it was switched off.
@@ -389,6 +391,22 @@ impl Swarm {
         self.announce(index..index + 1);
         self.subscribers
             .send(|| FeedEvent::Downloaded { index, bytes }, woken);
+        let length = core.length();
+        let from = match self.whole {
+            Some(missing) if missing != index => return,
+            known => known.unwrap_or(0),
+        };
+        let whole = core.next_missing(from, length).unwrap_or(length);
+        self.whole = Some(whole);
+        if whole == length {
+            self.subscribers
+                .send(|| FeedEvent::Synced { length }, woken);
+        }
+    }
+
+    /// Blocks may have come back that nobody sent.
+    pub(super) fn mended(&mut self) {
+        self.whole = None;
     }
 
     /// Blocks were appended here.
@@ -412,6 +430,7 @@ impl Swarm {
 
     /// Blocks are no longer here.
     pub(super) fn cleared(&mut self, blocks: Range<u64>) {
+        self.whole = self.whole.map(|missing| missing.min(blocks.start));
         for supply in self.peers.values_mut().filter(|supply| supply.subscribed) {
             supply.announce.remove(blocks.clone());
             supply.retract.insert(blocks.clone());
