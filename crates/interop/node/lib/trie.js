@@ -12,6 +12,7 @@ const drain = async iterator => {
   return items
 }
 const place = node => node ? [node.seq, node.key] : null
+const change = ({ key, left, right }) => [key, left ? left.seq : 0, right ? right.seq : 0]
 
 const bytes = text => text === null || text === undefined ? null : Buffer.from(text)
 
@@ -90,11 +91,18 @@ module.exports = {
     const diffs = []
     for (const { left, right, prefix, options } of args.diffs) {
       const changes = await drain(trie.checkout(left).diff(right, prefix, options))
-      diffs.push(changes.map(({ key, left, right }) => [key, left ? left.seq : 0, right ? right.seq : 0]))
+      diffs.push(changes.map(change))
     }
     const gets = []
     for (const { key, hidden } of args.gets) gets.push(place(await call(cb => trie.get(key, { hidden }, cb))))
     return { blocks, lists, diffs, gets, history: (await drain(trie.history())).map(place) }
+  },
+
+  // What differs between the newest version and each of these, and all that was written.
+  async 'trie.compare' (args) {
+    const diffs = []
+    for (const version of args.versions) diffs.push((await drain(at(args).diff(version, ''))).map(change))
+    return { diffs, history: (await drain(at(args).history())).map(place) }
   },
 
   // puts: {key: text}, dels: [key]; one operation each, in this order

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use corestore::{Corestore, Options as StoreOptions};
 use futures_lite::future::block_on;
 use hypercore_storage::DiskDir;
-use hypertrie::{IterOptions, Options, Trie};
+use hypertrie::{DiffOptions, HistoryOptions, IterOptions, Node, Options, Trie};
 use interop::Peer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -36,6 +36,15 @@ fn changes_alternate_on_one_directory() {
     }
     let found = block_on(entries_here(dir.path()));
     assert_eq!(found, model);
+
+    // Versions that either wrote, and history, look the same from both sides.
+    let (versions, here) = block_on(compared_here(dir.path()));
+    node.ask("trie.open", json!({ "dir": dir.path() }));
+    let there = node.ask("trie.compare", json!({ "versions": versions }));
+    for part in ["diffs", "history"] {
+        assert_eq!(here[part], there[part], "{part}");
+    }
+    node.ask("trie.close", json!({}));
 }
 
 /// What round `round` changes: new keys that share prefixes with old ones, overwritten keys, and
@@ -102,6 +111,30 @@ async fn entries_here(dir: &Path) -> Model {
     }
     store.close().expect("the store closes");
     entries
+}
+
+/// Some versions, what differs between the newest one and each of them, and all that was written.
+async fn compared_here(dir: &Path) -> (Vec<u64>, Value) {
+    let (store, trie) = open(dir).await;
+    let versions: Vec<u64> = (1..=trie.version()).step_by(29).collect();
+    let mut diffs = Vec::new();
+    for version in &versions {
+        let mut diff = trie.diff(*version, "", DiffOptions::new());
+        let mut changes = Vec::new();
+        while let Some(change) = diff.next().await.expect("the trie can be read") {
+            let seq = |node: Option<Node>| node.map_or(0, |node| node.seq);
+            changes.push(json!([change.key, seq(change.left), seq(change.right)]));
+        }
+        assert_eq!(changes.is_empty(), *version == trie.version());
+        diffs.push(changes);
+    }
+    let mut history = trie.history(HistoryOptions::new());
+    let mut written = Vec::new();
+    while let Some(node) = history.next().await.expect("the trie can be read") {
+        written.push(json!([node.seq, node.key]));
+    }
+    store.close().expect("the store closes");
+    (versions, json!({ "diffs": diffs, "history": written }))
 }
 
 #[track_caller]
