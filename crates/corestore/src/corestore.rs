@@ -7,6 +7,7 @@ use hypercore_crypto::{DiscoveryKey, KeyPair, PublicKey, derive_secret};
 use hypercore_storage::StorageDir;
 use zeroize::Zeroizing;
 
+use crate::destroy;
 use crate::held::HeldDir;
 use crate::identity::{self, Secret, Selector};
 use crate::layout::{self, DEFAULT_NAME};
@@ -143,9 +144,13 @@ impl Corestore {
     pub(crate) fn secrets(&self) -> (Arc<dyn StorageDir>, Zeroizing<[u8; 32]>) {
         (self.inner.dir.clone(), self.inner.master_key.clone())
     }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
 }
 
-struct Inner {
+pub(crate) struct Inner {
     dir: Arc<dyn StorageDir>,
     options: Options,
     master_key: Zeroizing<[u8; 32]>,
@@ -153,10 +158,10 @@ struct Inner {
     lock: Mutex<Option<Arc<StoreLock>>>,
     /// Why a core that was closed to make room could not be flushed.
     failed: Mutex<Option<io::Error>>,
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     subscribers: Subscribers,
     /// How many cores were created, or became known better.
-    changed: AtomicUsize,
+    pub(crate) changed: AtomicUsize,
 }
 
 impl Inner {
@@ -203,7 +208,8 @@ impl Inner {
         };
         let stored = || StoredCores::new(self.dir.clone());
         // What its author wrote may be longer than what came back: see `Corestore::confirm`.
-        let identity = match dir.exists(layout::RESTORED)? {
+        let foreign = destroy::was_own(&*dir)? || dir.exists(layout::RESTORED)?;
+        let identity = match foreign {
             true => identity::load_public(&*dir, selector, None)?,
             false => identity::load(&*dir, selector, &self.master_key, stored)?,
         };
@@ -259,12 +265,12 @@ impl Inner {
         StoredCores::with_index(self.dir.clone(), now)
     }
 
-    fn store_lock(&self) -> Result<Arc<StoreLock>, GetError> {
+    pub(crate) fn store_lock(&self) -> Result<Arc<StoreLock>, GetError> {
         let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         lock.clone().ok_or(GetError::Closed)
     }
 
-    fn folder(&self, key: &DiscoveryKey) -> Arc<dyn StorageDir> {
+    pub(crate) fn folder(&self, key: &DiscoveryKey) -> Arc<dyn StorageDir> {
         self.dir.subdir(&layout::folder(key))
     }
 

@@ -16,6 +16,8 @@ pub(crate) const NAME: &str = "name";
 pub(crate) const SECRET_KEY: &str = "secret_key";
 /// Our own: the secret of a core that came back from a backup, and whose length is not known yet.
 pub(crate) const RESTORED: &str = "restored";
+/// Our own: that the core was destroyed.
+pub(crate) const DESTROYED: &str = "destroyed";
 /// The hashes of a core's blocks; there from the first time that a core is opened.
 pub(crate) const TREE: &str = "tree";
 /// The file that stands for the whole core when it is locked.

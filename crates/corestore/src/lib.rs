@@ -25,6 +25,7 @@
 
 mod backup;
 mod corestore;
+mod destroy;
 mod error;
 mod held;
 mod identity;

@@ -105,6 +105,21 @@ impl Registry {
         result
     }
 
+    /// Closes a core, whoever holds it, and does some work while nobody can open it.
+    pub(crate) fn closed<T>(&self, key: &DiscoveryKey, work: impl FnOnce() -> T) -> T {
+        let slot = lock(&self.table).touch(key);
+        let mut place = lock(&slot);
+        if let Some(feed) = place.take() {
+            // What could not be flushed is not wanted any more.
+            let _ = feed.close();
+        }
+        let done = work();
+        drop(place);
+        drop(slot);
+        lock(&self.table).sweep(key);
+        done
+    }
+
     /// Closes every core, held or not. Returns the first error; what failed is closed too.
     pub(crate) fn close_all(&self) -> io::Result<()> {
         let mut result = Ok(());
