@@ -12,8 +12,8 @@ use crate::range::ByteRange;
 mod change;
 
 pub(crate) use change::{
-    Clear, Create, Diff, Json, Keep, Ln, Log, Mkdir, Mount, Mv, Put, Revert, Rm, Tag, TagAction,
-    Unmount,
+    Clear, Create, Destroy, Diff, Json, Keep, Ln, Log, Mkdir, Mount, Mv, Put, Revert, Rm, Tag,
+    TagAction, Unmount,
 };
 
 /// Share a folder with one key, and read it from anywhere.
@@ -121,6 +121,7 @@ pub(crate) enum Command {
     Unmount(Unmount),
     Keep(Keep),
     Clear(Clear),
+    Destroy(Destroy),
     Diff(Diff),
     Log(Log),
     Tag(Tag),
@@ -150,6 +151,13 @@ pub(crate) struct Share {
     /// Go on following changes in the folder
     #[arg(long)]
     pub(crate) watch: bool,
+
+    /// Cut files into blocks where their content says, about 16 KiB each, and not every 64 KiB
+    ///
+    /// What is read at random in small pieces is then fetched in smaller ones. Files that did not change
+    /// stay as they were cut.
+    #[arg(long)]
+    pub(crate) content_defined: bool,
 }
 
 /// Download a drive into a folder

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use hyperdrive_daemon::{
-    Access, DiscoveryOptions, DriveError, Freshness, MAINLINE_BOOTSTRAP, Node, NodeError, Port,
-    Root, Warning,
+    Access, ContentDefined, DiscoveryOptions, DriveError, Freshness, ImportOptions,
+    MAINLINE_BOOTSTRAP, Node, NodeError, Port, Root, Seeded, Warning,
 };
 use hyperdrive_url::Link;
 
@@ -20,6 +20,7 @@ use crate::args::{Global, Peers};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::meter::{Meter, Traffic};
+use crate::output::printable;
 use crate::progress::{Amounts, Progress};
 
 mod editor;
@@ -101,14 +102,19 @@ impl Client {
         })
     }
 
-    /// Brings a folder into its drive.
+    /// Brings a folder into its drive, cut into blocks of one size or where the content says.
     pub(crate) async fn import(
         &self,
         folder: &Path,
+        content_defined: bool,
         progress: &Progress,
     ) -> Result<Imported, Failure> {
         let told = |moved| progress.update(amounts(moved));
-        let (key, imported) = self.node.import(folder, told).await?;
+        let mut options = ImportOptions::new();
+        if content_defined {
+            options = options.chunker(ContentDefined);
+        }
+        let (key, imported) = self.node.import(folder, options, told).await?;
         Ok(Imported {
             link: Link::new(*key.as_bytes()).to_string(),
             files: imported.files,
@@ -138,7 +144,21 @@ impl Client {
         Ok(Session { session })
     }
 
-    /// Starts to keep a whole copy of a drive.
+    /// Removes all that is stored of a drive, and tells how many bytes that was. One of ours only if
+    /// `own` says so.
+    pub(crate) async fn destroy(&self, link: &Link, own: bool) -> Result<u64, Failure> {
+        match self.node.destroy(link.key(), own).await {
+            Err(NodeError::Drive(error @ DriveError::OwnContent)) => {
+                let failure = Failure::new(Exit::NotWritable, error.to_string());
+                Err(failure.hint(
+                    "--force removes it all the same, with its secret keys: nobody can change it then",
+                ))
+            }
+            destroyed => Ok(destroyed?),
+        }
+    }
+
+    /// Starts to keep a whole copy of a drive, and of those mounted in it.
     pub(crate) async fn seed(&self, link: &Link) -> Result<Seed, Failure> {
         Ok(Seed {
             seed: self.node.seed(link.key()).await?,
@@ -363,8 +383,9 @@ impl Seed {
         self.seed.tried()
     }
 
-    /// Waits until a newer version is complete, and returns it. `told` hears how far it is.
-    pub(crate) async fn next(&mut self, told: impl Fn(Amounts)) -> Result<u64, Failure> {
+    /// Waits until a newer version of the drive, or of one that is mounted in it, is complete, and says
+    /// so, or what is wrong with a mount. `told` hears how far it is.
+    pub(crate) async fn next(&mut self, told: impl Fn(Amounts)) -> Result<String, Failure> {
         let held = |held: hyperdrive_daemon::Held| {
             told(Amounts {
                 items: held.blocks,
@@ -373,7 +394,24 @@ impl Seed {
                 bytes_total: held.bytes_total,
             });
         };
-        Ok(self.seed.next(held).await?)
+        let link = self.link();
+        Ok(match self.seed.next(held).await? {
+            Seeded::Complete { path, version } if path == "/" => {
+                format!("{link} complete at version {version}")
+            }
+            Seeded::Complete { path, version } => {
+                let path = printable(&path);
+                format!("{link} {path} (mounted) complete at version {version}")
+            }
+            Seeded::Unreadable { path, error } => {
+                let (path, error) = (printable(&path), error.to_string());
+                format!("warning: {link} {path} (mounted): {}", printable(&error))
+            }
+            Seeded::TooManyMounts { limit } => {
+                format!("warning: {link} has more mounted drives than the {limit} that are kept")
+            }
+            other => format!("{link}: {other:?}"),
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod cat;
 mod change;
 mod clone;
 mod create;
+mod destroy;
 mod dht_node;
 mod diff;
 mod info;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli, signals: Signals) -> Result<Exit, Failure> {
         Command::Unmount(args) => mount::unmount(args, global, signals).await,
         Command::Keep(args) => keep::keep(args, global, signals).await,
         Command::Clear(args) => keep::clear(args, global, signals).await,
+        Command::Destroy(args) => destroy::run(args, global, signals).await,
         Command::Diff(args) => diff::run(args, global, signals).await,
         Command::Log(args) => log::run(args, global, signals).await,
         Command::Tag(args) => tag::run(args, global, signals).await,

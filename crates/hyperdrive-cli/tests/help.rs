@@ -4,7 +4,9 @@ mod common;
 
 use common::run;
 
-const COMMANDS: [&str; 7] = ["share", "clone", "ls", "cat", "stat", "seed", "info"];
+const COMMANDS: [&str; 8] = [
+    "share", "clone", "ls", "cat", "stat", "seed", "info", "destroy",
+];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {

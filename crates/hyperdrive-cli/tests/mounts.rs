@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Ended, Place, sample, transcript, write};
+use common::{Ended, Place, Sharing, sample, transcript, write};
 
 fn create(place: &Place, storage: &str) -> String {
     let link = place.run(storage, &["create"]).expect(0).text();
@@ -70,6 +70,63 @@ fn a_clone_has_what_is_mounted() {
     let read = |path: &str| std::fs::read_to_string(place.path("copy").join(path)).unwrap();
     assert_eq!(read("top"), "outside\n");
     assert_eq!(read("friends/ann/notes/a.txt"), "inside\n");
+}
+
+/// An empty drive of `author`, and a folder that is shared and watched, mounted in it.
+fn shared_within(place: &Place) -> (String, Sharing) {
+    let outer = create(place, "author");
+    write(&place.folder("source"), "a.txt", "first\n");
+    let sharing = place.share_with("author", "source", &["--watch"]);
+    let at = format!("{outer}friends/ann");
+    place
+        .run("author", &["mount", &at, &sharing.link])
+        .expect(0);
+    (outer, sharing)
+}
+
+#[test]
+fn a_seed_keeps_what_is_mounted_and_follows_it() {
+    let place = Place::new();
+    let (outer, mut sharing) = shared_within(&place);
+    let peer = ["--peer", &sharing.address];
+    let args = [&["seed", &outer, "--listen", "127.0.0.1:0"], &peer[..]].concat();
+    let mut seeder = place.start("seeder", &args);
+    let address = seeder.address();
+    seeder.stderr_with("/friends/ann (mounted) complete at version 2");
+    write(&place.path("source"), "later.txt", "later\n");
+    sharing.process.stderr_with("1 file written");
+    seeder.stderr_with("/friends/ann (mounted) complete at version 3");
+    sharing.process.interrupt();
+    sharing.process.end();
+
+    let args = ["clone", &outer, "copy", "--peer", &address];
+    place.run("reader", &args).expect(0);
+    let read = |path: &str| std::fs::read_to_string(place.path("copy").join(path)).unwrap();
+    assert_eq!(read("friends/ann/a.txt"), "first\n");
+    assert_eq!(read("friends/ann/later.txt"), "later\n");
+}
+
+#[test]
+fn a_live_clone_follows_what_is_mounted() {
+    let place = Place::new();
+    let (outer, mut sharing) = shared_within(&place);
+    let args = [
+        "clone",
+        &outer,
+        "copy",
+        "--live",
+        "--peer",
+        &sharing.address,
+    ];
+    let mut clone = place.start("reader", &args);
+    clone.stderr_with("1 file written");
+    write(&place.path("source"), "later.txt", "later\n");
+    sharing.process.stderr_with("1 file written");
+    clone.stderr_with("1 file written");
+    let later = place.path("copy/friends/ann/later.txt");
+    assert_eq!(std::fs::read_to_string(later).unwrap(), "later\n");
+    clone.interrupt();
+    clone.end();
 }
 
 #[test]

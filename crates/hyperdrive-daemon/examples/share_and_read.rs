@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use hyperdrive_daemon::{Access, Node, Root};
+use hyperdrive_daemon::{Access, ImportOptions, Node, Root};
 
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
@@ -14,7 +14,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
 
     let author = Node::open(Root::new(place.path().join("author")), Access::Hold).await?;
     let port = author.bind(Some(([127, 0, 0, 1], 0).into())).await?;
-    let (key, imported) = author.import(&folder, |_| {}).await?;
+    let (key, imported) = author.import(&folder, ImportOptions::new(), |_| {}).await?;
     let address = author.serve(port);
     println!("{} file of hyper://{key}/ on {address}", imported.files);
 

@@ -15,7 +15,7 @@ use hypercore_runtime::{Runtime, TcpListener, TcpStream, Tokio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -102,6 +102,7 @@ impl Porter {
     /// Answers requests for as long as the node is there.
     pub(crate) async fn answer(self, node: Weak<Inner>) {
         let places = Arc::new(Semaphore::new(MAX_REQUESTS));
+        let tasks = Arc::new(Semaphore::new(MAX_TASKS));
         // Held here, so that the conversations end with the porter.
         let mut conversations = JoinSet::new();
         loop {
@@ -117,27 +118,41 @@ impl Porter {
             let Some(inner) = node.upgrade() else {
                 return;
             };
-            let secret = self.door.secret.clone();
+            let (secret, tasks) = (self.door.secret.clone(), tasks.clone());
             conversations.spawn(async move {
                 let node = Node { inner };
                 // Whoever does not know how to ask gets no answer.
-                let _ = converse(&node, stream, &secret).await;
-                drop(place);
+                let _ = converse(&node, stream, &secret, place, &tasks).await;
             });
         }
     }
 }
 
-async fn converse(node: &Node, mut stream: TcpStream, secret: &Secret) -> io::Result<()> {
+/// Reads a request, which takes the `place` until whoever asks is greeted, and answers it. One of the
+/// `tasks` may take long.
+async fn converse(
+    node: &Node,
+    mut stream: TcpStream,
+    secret: &Secret,
+    place: OwnedSemaphorePermit,
+    tasks: &Semaphore,
+) -> io::Result<()> {
     let asked = read(&mut stream, MAX_REQUEST_BYTES);
     let asked: Envelope = timeout(PATIENCE, asked).await??;
     if asked.secret != *secret {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
+    // Before the greeting, so that whoever was greeted is being served.
+    let working = tasks.try_acquire();
     stream.write_all(GREETING).await?;
     stream.flush().await?;
+    drop(place);
     let reply = match asked.request {
         Request::Status => Reply::Status(Box::new(node.status())),
+        Request::Perform(_) if working.is_err() => Reply::Failed {
+            kind: ErrorKind::TryAgain,
+            message: format!("the process that holds the storage does {MAX_TASKS} tasks already"),
+        },
         Request::Perform(task) => tokio::select! {
             done = node.perform(&task, |_| ()) => match done {
                 Ok(done) => Reply::Done(done),
@@ -216,8 +231,11 @@ async fn read<T: DeserializeOwned>(stream: &mut TcpStream, max_bytes: usize) -> 
     }
 }
 
-/// Requests that are read or answered at the same time.
+/// Requests that are read at the same time.
 const MAX_REQUESTS: usize = 16;
+
+/// Requests that are answered at the same time. What only looks is answered beyond that too.
+const MAX_TASKS: usize = 64;
 
 /// The longest request: paths are the only long part of it.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
@@ -309,6 +327,54 @@ mod tests {
         }
         assert!(Status::of_holder(&root).await.is_some());
         drop(silent);
+    }
+
+    /// A task that lasts until its asker leaves once held the place of a request, so that a command
+    /// beside 16 of them took the holder for gone.
+    #[tokio::test]
+    async fn tasks_that_take_long_keep_nobody_from_asking_up_to_their_limit() {
+        let (_dir, root, _node, door) = node().await;
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let silent = Tokio::current().listen_tcp(anywhere).await.unwrap();
+        let request = |patience| {
+            Request::Perform(Task::Keep {
+                at: crate::Place::new([7; 32], None, "/"),
+                peers: vec![silent.local_addr().to_string()],
+                patience,
+            })
+        };
+        let long = request(Duration::from_secs(600));
+        let mut asking = Vec::new();
+        for _ in 0..MAX_TASKS {
+            asking.push(knock(door.clone(), &long).await.unwrap());
+        }
+        assert!(Status::of_holder(&root).await.is_some());
+        let short = request(Duration::ZERO);
+        let refused = async || match ask(&root, &short).await.unwrap() {
+            Some(Reply::Failed { kind, message }) => {
+                assert_eq!(kind, ErrorKind::TryAgain);
+                message.contains("64 tasks")
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!(refused().await);
+        // Whoever leaves makes room, as soon as that is seen.
+        asking.pop();
+        while refused().await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Closing used to end the listener some time later, so that the port was still taken.
+    #[tokio::test]
+    async fn ports_are_free_when_the_node_is_closed() {
+        let (_dir, _root, node, door) = node().await;
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let peers = node.serve(node.bind(Some(anywhere)).await.unwrap());
+        node.close().await.unwrap();
+        for address in [door.address, peers] {
+            Tokio::current().listen_tcp(address).await.unwrap();
+        }
     }
 
     #[tokio::test]

@@ -153,7 +153,8 @@ impl Discovery {
         if let Some(swarm) = swarm {
             swarm.close().await;
         }
-        self.tasks().abort_all();
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        tasks.shutdown().await;
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {

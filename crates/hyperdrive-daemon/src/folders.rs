@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +63,33 @@ impl Folders {
         record::save(&self.path(folder, "written.json"), written)
     }
 
+    /// Forgets the folders that belong to a drive, given by its key in hex.
+    pub(crate) fn forget(&self, key: &str) -> io::Result<()> {
+        let listing = match fs::read_dir(&self.place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            listing => listing?,
+        };
+        for entry in listing {
+            let path = entry?.path();
+            let name = path.file_name().and_then(OsStr::to_str);
+            let Some(hash) = name.and_then(|name| name.strip_suffix(".json")) else {
+                continue;
+            };
+            if hash.ends_with(".written") {
+                continue;
+            }
+            let record: Option<Folder> = record::load(&path)?;
+            if record.is_some_and(|record| record.key.as_deref() == Some(key)) {
+                let written = self.place.join(format!("{hash}.written.json"));
+                match fs::remove_file(written) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => fs::remove_file(path)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, folder: &Path, ending: &str) -> PathBuf {
         // Paths may be long and need not be UTF-8; a hash is neither.
         let hash = leaf_hash(folder.as_os_str().as_encoded_bytes());
@@ -92,5 +121,28 @@ mod tests {
         assert_eq!(shared.get(other).unwrap(), None);
         assert!(shared.written(other).unwrap().is_empty());
         assert_eq!(Folders::cloned(dir.path()).get(one).unwrap(), None);
+    }
+
+    #[test]
+    fn the_folders_of_a_drive_are_forgotten_and_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Folders::shared(dir.path());
+        shared.forget("ab").unwrap();
+        for (folder, key) in [("/a", "ab"), ("/b", "cd"), ("/c", "ab")] {
+            let known = Folder {
+                folder: folder.into(),
+                key: Some(key.into()),
+                namespace: None,
+            };
+            shared.put(Path::new(folder), &known).unwrap();
+            let written: Written = serde_json::from_str(r#"{"paths":["a"]}"#).unwrap();
+            shared.put_written(Path::new(folder), &written).unwrap();
+        }
+        shared.forget("ab").unwrap();
+        for (folder, stays) in [("/a", false), ("/b", true), ("/c", false)] {
+            let folder = Path::new(folder);
+            assert_eq!(shared.get(folder).unwrap().is_some(), stays);
+            assert_eq!(!shared.written(folder).unwrap().is_empty(), stays);
+        }
     }
 }

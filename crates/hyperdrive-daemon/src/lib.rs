@@ -27,6 +27,7 @@
 mod backoff;
 mod connections;
 mod control;
+mod destroy;
 mod discovery;
 mod disk;
 mod editor;
@@ -52,17 +53,17 @@ mod watch;
 pub use discovery::{DEFAULT_BOOTSTRAP, DhtNode, DiscoveryOptions, MAINLINE_BOOTSTRAP};
 pub use editor::{Differences, Editor, Log};
 pub use error::{FolderFault, NodeError};
-pub use hyperdrive::mirror::{Exported, Imported, Progress, Warning};
+pub use hyperdrive::mirror::{Exported, ImportOptions, Imported, Progress, Warning};
 pub use hyperdrive::{
-    Attributes, Change, ChangeKind, DirEntry, DownloadProgress, DriveError, FileType, Reverted,
-    Stat as DriveStat,
+    Attributes, Change, ChangeKind, ContentDefined, DirEntry, DownloadProgress, DriveError,
+    FileType, Reverted, Stat as DriveStat,
 };
 pub use info::{CoreInfo, DriveInfo};
 pub use kind::ErrorKind;
 pub use mirror::shareable;
 pub use node::{Access, DEFAULT_PORT, Node, Port};
 pub use root::Root;
-pub use seed::{Held, Seed};
+pub use seed::{Held, Seed, Seeded};
 pub use session::{Bytestream, Entries, Freshness, Session};
 pub use status::{NetworkStatus, Reach, Status};
 pub use task::{Done, Place, Task};

@@ -35,13 +35,15 @@ pub fn shareable(root: &Root, folder: &Path) -> Result<PathBuf, NodeError> {
 
 impl Node {
     /// Brings a folder into its drive, which is made the first time, and tells the drive's key.
-    /// Only what changed since the last time is written. The storage is left out if it is inside.
+    /// Only what changed since the last time is written, in the manner that `options` say. The storage
+    /// is left out if it is inside.
     ///
     /// The node must hold the storage. Dropping the future leaves a part of the changes in the
     /// drive, each of them whole; the next import does the rest.
     pub async fn import(
         &self,
         folder: &Path,
+        options: ImportOptions,
         told: impl FnMut(Progress),
     ) -> Result<(PublicKey, Imported), NodeError> {
         let root = &self.inner.root;
@@ -49,7 +51,7 @@ impl Node {
         let storage = |source| self.inner.storage_error(source);
         let shared = Folders::shared(&root.settings());
         let (drive, before) = self.shared_drive(&shared, &real).await?;
-        let options = ImportOptions::new().exclude(root.real_path());
+        let options = options.exclude(root.real_path());
         let import = Import::plan(&real, &drive, before, &options)
             .await
             .map_err(unshared)?;
@@ -139,6 +141,7 @@ impl Session {
         };
         // What nobody has of the drives that are mounted in it is named by the export.
         self.reach_below("/").await?;
+        self.note_mounted();
         let options = ExportOptions::new().force(force).mounts(true);
         let plan = Export::plan(&self.view, &real, before, options);
         let export = self.wait("the drive's paths", plan).await?;

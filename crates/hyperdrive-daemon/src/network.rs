@@ -19,7 +19,8 @@ use crate::running::Running;
 /// It knows no protocol; [`Carry`] does. Dropping it closes every connection.
 pub(crate) struct Network {
     shared: Arc<Shared>,
-    tasks: Mutex<JoinSet<()>>,
+    /// `None` once it is closed.
+    tasks: Mutex<Option<JoinSet<()>>>,
 }
 
 /// Speaks the protocol on one connection, to its end. An error says what the peer did wrong.
@@ -57,7 +58,7 @@ impl Network {
         };
         Self {
             shared: Arc::new(shared),
-            tasks: Mutex::default(),
+            tasks: Mutex::new(Some(JoinSet::new())),
         }
     }
 
@@ -90,18 +91,25 @@ impl Network {
         self.shared.changed.subscribe()
     }
 
-    /// Closes every connection, and stops to listen and to dial.
-    pub(crate) fn close(&self) {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .abort_all();
+    /// Closes every connection, and stops to listen and to dial. When it has ended, the ports are
+    /// free again.
+    pub(crate) async fn close(&self) {
+        let tasks = self.tasks().take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
     }
 
     /// Runs something until the network is closed.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.spawn(task);
+        if let Some(tasks) = &mut *self.tasks() {
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn(task);
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -181,7 +181,7 @@ impl Node {
     /// Ends every connection, makes everything durable and lets go of the storage.
     pub async fn close(&self) -> Result<(), NodeError> {
         self.inner.discovery.close().await;
-        self.inner.network.close();
+        self.inner.network.close().await;
         // Before the lock goes, or the next holder's file would be removed.
         if let Place::First(announcement) = &self.inner.place {
             announcement

@@ -1,12 +1,12 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
+use futures_util::{FutureExt, StreamExt};
 use hypercore::{Feed, FeedEvent};
 use hypercore_crypto::PublicKey;
 use hyperdrive::{DirEntry, Drive, DriveError, Options, ReadDir, ReadDirOptions, ReadStream, Stat};
@@ -32,6 +32,8 @@ pub struct Session {
     freshness: Freshness,
     /// The mounted drives whose peers were asked for news.
     asked: Arc<Mutex<HashSet<PublicKey>>>,
+    /// The logs of paths of mounted drives, and how long they were when the last export began.
+    exported: Arc<Mutex<Vec<(Feed, u64)>>>,
 }
 
 /// How current the version is that a [`Session`] looks at.
@@ -83,6 +85,7 @@ impl Node {
             patience,
             freshness,
             asked: Arc::default(),
+            exported: Arc::default(),
         })
     }
 }
@@ -143,14 +146,34 @@ impl Session {
         })
     }
 
-    /// Waits for a version newer than the one looked at, for as long as it takes, and looks at the
-    /// newest one from then on.
+    /// Waits for a version newer than the one looked at, or for one of a drive that is mounted in it
+    /// and was exported, for as long as it takes. Looks at the newest one from then on.
     pub async fn follow(&mut self) -> Result<u64, NodeError> {
-        let newer = self.drive.metadata().wait_longer_than(self.version()).await;
+        let mut logs = self.exported().clone();
+        logs.push((self.drive.metadata().clone(), self.version()));
+        let newer = logs
+            .iter()
+            .map(|(log, length)| log.wait_longer_than(*length).boxed());
+        let (newer, _, _) = select_all(newer).await;
         newer.map_err(DriveError::from)?;
         self.view = self.drive.snapshot();
         self.freshness = Freshness::Asked;
         Ok(self.version())
+    }
+
+    /// Notes what is known of the mounted drives, so that whatever comes later is followed.
+    pub(crate) fn note_mounted(&self) {
+        let reached = self.drive.reached().into_iter();
+        let mounted = reached.filter(|drive| drive.key() != self.drive.key());
+        let logs = mounted.map(|drive| {
+            let log = drive.metadata();
+            (log.clone(), log.length())
+        });
+        *self.exported() = logs.collect();
+    }
+
+    fn exported(&self) -> MutexGuard<'_, Vec<(Feed, u64)>> {
+        self.exported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees to it that something is known of each drive that is mounted on the way to a path.
@@ -316,7 +339,8 @@ impl Inner {
                 updated.unwrap_or(Ok(false))?;
             }
             match metadata.length() {
-                0 if found.is_err() || self.is_alone() => {
+                // Also when a peer is there all the time that has nothing of it.
+                0 if found.is_err() || self.is_alone() || Instant::now() >= deadline => {
                     return Err(NodeError::Nobody {
                         tried: self.tried(),
                         waited: patience,

@@ -157,6 +157,12 @@ impl Drive {
         self.checkout(self.version())
     }
 
+    /// The drive in its newest version at any time: the way back from a [checkout](Self::checkout).
+    #[must_use]
+    pub fn latest(&self) -> Self {
+        Self::new(Arc::clone(&self.group), Arc::clone(&self.shared))
+    }
+
     /// Asks the connected peers for a newer version, and for newer ones of the mounted drives that
     /// are open. True if there is one of the drive itself; false as soon as every peer has answered,
     /// or there is no peer.

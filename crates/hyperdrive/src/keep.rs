@@ -65,8 +65,7 @@ impl Drive {
         &self,
         options: KeepOptions,
     ) -> impl Future<Output = Result<(), DriveError>> + Send + 'static + use<> {
-        let drive = Self::new(Arc::clone(&self.group), Arc::clone(&self.shared));
-        keep(drive, options)
+        keep(self.latest(), options)
     }
 }
 

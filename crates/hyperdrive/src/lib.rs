@@ -39,6 +39,7 @@ mod clear;
 mod compare;
 pub mod compat;
 mod content;
+mod destroy;
 mod dir;
 mod download;
 mod drive;

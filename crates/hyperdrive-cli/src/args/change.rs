@@ -172,6 +172,27 @@ pub(crate) struct Clear {
     pub(crate) json: Json,
 }
 
+/// Remove all that is stored of a drive here
+///
+/// Drives that are mounted in it stay. Of a drive of yours the secret keys go too: whoever has a copy can
+/// read and share it, and nobody can ever change it again. A folder that was shared as this drive gets a
+/// new one the next time.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    hyperdrive destroy hyper://KEY/\n  \
+    hyperdrive destroy hyper://KEY/ --force --json")]
+pub(crate) struct Destroy {
+    #[command(flatten)]
+    pub(crate) link: LinkArg,
+
+    /// Also a drive that is written here
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
 /// Show what differs between two versions of a drive
 ///
 /// A version is a number or the name of a tag. Each line has a letter and a path: A for added, M

@@ -51,10 +51,7 @@ async fn follow(mut seed: Seed, total: &Total, part: usize) -> Result<(), Failur
             }
             continue;
         };
-        let version = next?;
-        total
-            .progress
-            .note(&format!("{link} complete at version {version}"));
+        total.progress.note(&next?);
     }
 }
 

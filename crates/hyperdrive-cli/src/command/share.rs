@@ -73,7 +73,9 @@ async fn follow(
 
 async fn import(client: &Client, args: &Share) -> Result<Imported, Failure> {
     let progress = Progress::new("importing", "file");
-    client.import(&args.folder, &progress).await
+    client
+        .import(&args.folder, args.content_defined, &progress)
+        .await
 }
 
 /// Tells what an import did, and whether it left something out.
