@@ -96,6 +96,34 @@ module.exports = {
     await call(cb => at(args).symlink(args.target, args.path, cb))
   },
 
+  // changes: what is to be done one after the other, each `{ change, path, ... }`
+  async 'drive.change' (args) {
+    const drive = at(args)
+    const kinds = {
+      write: change => put(drive, change),
+      mkdir: change => call(cb => drive.mkdir(change.path, { mode: change.mode }, cb)),
+      rmdir: change => call(cb => drive.rmdir(change.path, cb)),
+      symlink: change => call(cb => drive.symlink(change.target, change.path, cb)),
+      unlink: change => call(cb => drive.unlink(change.path, cb)),
+      copy: change => call(cb => drive.copy(change.path, change.to, cb)),
+      truncate: change => call(cb => drive.truncate(change.path, change.size, cb)),
+      append: async change => {
+        const added = bytes(change)
+        const fd = await call(cb => drive.open(change.path, 'a', cb))
+        await call(cb => drive.write(fd, added, 0, added.length, cb))
+        await call(cb => drive.close(fd, cb))
+      }
+    }
+    for (const change of args.changes) {
+      try {
+        await kinds[change.change](change)
+      } catch (err) {
+        throw new Error(`${JSON.stringify(change)}: ${err.message}`)
+      }
+    }
+    return state(drive)
+  },
+
   // An entry as the caller wants it, possible or not.
   async 'drive.entry' (args) {
     const value = args.hex ? bytes(args.hex) : Stat.file(args.stat).encode()

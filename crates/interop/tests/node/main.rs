@@ -13,6 +13,7 @@ mod clone_from_node;
 mod dht;
 mod drive_model;
 mod drive_mounts;
+mod drive_random;
 #[cfg(unix)]
 mod drive_storage;
 mod found_by_link;
