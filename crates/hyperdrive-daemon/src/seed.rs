@@ -114,7 +114,7 @@ impl Node {
 impl Seed {
     /// The most drives that one seed keeps, its own among them: whoever writes a drive chooses what
     /// is mounted in it.
-    pub const MAX_DRIVES: usize = Drive::MAX_KEPT;
+    pub const MAX_DRIVES: usize = 1024;
 
     /// The drive's key.
     pub fn key(&self) -> PublicKey {
@@ -324,5 +324,59 @@ impl Held {
         let estimate = u128::from(bytes) * u128::from(blocks) / u128::from(length.max(1));
         self.bytes += u64::try_from(estimate).unwrap_or(bytes);
         self.bytes_total += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyperdrive::{Attributes, Mount};
+
+    use super::*;
+    use crate::{Access, Root};
+
+    /// Mounts a drive of which nothing is known.
+    async fn mount(drive: &Drive, index: usize) {
+        let mut key = [9; 32];
+        key[..8].copy_from_slice(&index.to_le_bytes());
+        let mount = Mount::drive(PublicKey::from_bytes(key));
+        let path = format!("/{index}");
+        drive.mount(&path, mount, &Attributes::new()).await.unwrap();
+    }
+
+    /// What is told until the seed keeps so many drives, or has told that there are too many.
+    async fn told(seed: &mut Seed, kept: usize) -> Vec<Seeded> {
+        let mut told = Vec::new();
+        let is_over = |next: &Seeded| matches!(next, Seeded::TooManyMounts { .. });
+        while seed.kept.len() < kept && !told.iter().any(is_over) {
+            // It says nothing of drives that it begins to keep.
+            if let Ok(next) = timeout(Duration::from_millis(50), seed.next(|_| ())).await {
+                told.push(next.unwrap());
+            }
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn as_many_mounted_drives_are_kept_as_the_limit_says_and_the_rest_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::open(Root::new(dir.path()), Access::Hold).await;
+        let node = node.unwrap();
+        let store = node.inner.store.namespace("drive");
+        let drive = Drive::create(&store, Options::new()).await.unwrap();
+        // The drive itself counts.
+        let limit = Seed::MAX_DRIVES;
+        for index in 1..limit {
+            mount(&drive, index).await;
+        }
+        let mut seed = node.seed(drive.key().as_bytes()).await.unwrap();
+        let first = told(&mut seed, limit).await;
+        let is_complete = |told: &Seeded| matches!(told, Seeded::Complete { .. });
+        assert!(first.iter().all(is_complete), "{first:?}");
+        mount(&drive, limit).await;
+        let then = told(&mut seed, limit + 1).await;
+        let over = matches!(then.last(), Some(Seeded::TooManyMounts { limit: 1024 }));
+        assert!(over, "{then:?}");
+        assert_eq!(seed.kept.len(), limit);
+        node.close().await.unwrap();
     }
 }
