@@ -59,6 +59,7 @@ mod path;
 mod patience;
 mod query;
 mod read;
+mod read_ahead;
 mod rename;
 mod runs;
 mod schema;

@@ -1,16 +1,19 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::ops::{Bound, Range, RangeBounds};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_io::AsyncRead;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::future::try_join;
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use hypercore::{Download, Feed};
 
+use crate::read_ahead::ReadAhead;
 use crate::{Drive, DriveError, EntryFault, Stat, path};
 
 impl Drive {
@@ -25,7 +28,8 @@ impl Drive {
         range: impl RangeBounds<u64>,
     ) -> Result<ReadStream, DriveError> {
         let (start, end) = (start_of(&range), end_of(&range));
-        let found = self.entry(path, true).await?;
+        // Where the content is has to be asked for as well, and need not wait for the entry.
+        let found = beside(self.entry(path, true), self.content()).await?;
         found
             .drive()
             .read_entry(found.shown(), &found.entry.stat, start..end)
@@ -85,7 +89,7 @@ impl Drive {
             None => self.content().await?,
         };
         let mut reader = Reader::new(content, path, extent, end - start);
-        reader.wait_for_end().await?;
+        reader.wait_for_end(start).await?;
         reader.seek(start).await?;
         let blocks = futures_util::stream::try_unfold(reader, |mut reader| async {
             Ok(reader.next().await?.map(|bytes| (bytes, reader)))
@@ -100,7 +104,8 @@ impl Drive {
 /// The bytes of a file as a stream of pieces, each from one block; made by [`Drive::read`].
 ///
 /// Memory holds one block at a time, or several that have no more than 1 MiB together: what is fetched
-/// ahead waits in the store.
+/// ahead waits in the store. That is 256 KiB at least and 16 MiB at most, more while the reader has to
+/// wait and less while it does not; dropping the stream takes it back.
 pub struct ReadStream {
     blocks: BoxStream<'static, Result<Bytes, DriveError>>,
     left: u64,
@@ -226,9 +231,10 @@ struct Reader {
     skip: u64,
     /// How many bytes of the part are left.
     left: u64,
-    /// What is being fetched, up to block `ahead`.
-    fetching: VecDeque<Download>,
+    /// What is being fetched, each with its last block's successor, up to block `ahead`.
+    fetching: VecDeque<(u64, Download)>,
     ahead: u64,
+    pace: ReadAhead,
     /// Blocks that were read together, the next ones first.
     read: VecDeque<Bytes>,
 }
@@ -245,12 +251,39 @@ impl Reader {
             left,
             fetching,
             ahead: next,
+            pace: ReadAhead::new(next),
             read: VecDeque::new(),
         }
     }
 
-    /// Waits until the content log is known to be long enough, or known not to be.
-    async fn wait_for_end(&self) -> Result<(), DriveError> {
+    /// Waits until the content log is known to be long enough, or known not to be. The block that byte
+    /// `start` of the file is in, or seems to be, is asked for at the same time: how long the log is
+    /// comes with it.
+    async fn wait_for_end(&self, start: u64) -> Result<(), DriveError> {
+        if self.content.length() >= self.extent.blocks.end {
+            return Ok(());
+        }
+        let Some(block) = self.guess(start) else {
+            return self.end_known().await;
+        };
+        let first = async { Ok(self.content.get(block).await?) };
+        try_join(self.end_known(), first).await?;
+        Ok(())
+    }
+
+    /// The block that a byte of the file is in, if the blocks have a usual size. A guess: a file says
+    /// nothing of its blocks but their number.
+    fn guess(&self, start: u64) -> Option<u64> {
+        let first = self.extent.blocks.start;
+        let single = start == 0 || self.extent.blocks.end - first == 1;
+        let within = match single {
+            true => 0,
+            false => start / self.extent.block_size()?,
+        };
+        Some(first + within)
+    }
+
+    async fn end_known(&self) -> Result<(), DriveError> {
         let end = self.extent.blocks.end;
         loop {
             let length = self.content.length();
@@ -277,15 +310,18 @@ impl Reader {
             self.skip = start;
             return Ok(());
         }
-        if let Some(size) = self.extent.block_size() {
-            // With a block comes the proof of where it is, which makes the search below a local
-            // one. The guess may be wrong, but the block is then in the neighbourhood.
-            self.content.get(run.start + start / size).await?;
+        // With a block comes the proof of where it is, which makes the search below a local one. The
+        // guess may be wrong, but the block is then in the neighbourhood.
+        if let Some(guess) = self.guess(start)
+            && !self.content.has(guess)
+        {
+            self.content.get(guess).await?;
         }
         let byte = self.extent.byte_offset + start;
         match self.content.seek(byte, run).await? {
             Some((block, offset)) => {
                 (self.next, self.skip, self.ahead) = (block, offset, block);
+                self.pace = ReadAhead::new(block);
                 Ok(())
             }
             // The byte is in another file's blocks, or in none.
@@ -306,10 +342,12 @@ impl Reader {
                     found,
                 }));
             }
+            let asked = self.ahead;
             self.fetch_ahead();
             if self.read.is_empty() {
                 self.read_together()?;
             }
+            self.keep_pace(asked);
             let mut block = match self.read.pop_front() {
                 Some(block) => block,
                 None => self.content.get(self.next).await?,
@@ -354,27 +392,54 @@ impl Reader {
         (self.extent.size / (run.end - run.start).max(1)).max(1)
     }
 
+    /// Learns from whether the next block is here. Those before `asked` were asked for before now.
+    fn keep_pace(&mut self, asked: u64) {
+        if self.next >= asked || self.fetching.is_empty() {
+            // There was no time for it to come, or nothing has to.
+            return;
+        }
+        if self.read.is_empty() && !self.content.has(self.next) {
+            self.pace.waits(self.next, self.ahead);
+            self.fetch_ahead();
+        } else {
+            let average = self.average();
+            self.pace.finds(self.next, average);
+        }
+    }
+
     /// Sees to it that the blocks after the next one are on their way.
     fn fetch_ahead(&mut self) {
         let run = &self.extent.blocks;
         let average = self.average();
-        let window = (READ_AHEAD_BYTES / average).clamp(1, READ_AHEAD_BLOCKS);
-        if self.ahead >= self.next.saturating_add(window / 2).min(run.end) {
+        let window = self.pace.blocks(average);
+        if self.ahead
+            >= self
+                .next
+                .saturating_add(window / 2)
+                .max(self.next + 1)
+                .min(run.end)
+        {
             return;
         }
         // Not beyond what was asked for, as far as the average tells.
         let needed = (self.skip + self.left).div_ceil(average).max(1);
         let end = self.next.saturating_add(window.min(needed)).min(run.end);
         let start = self.ahead.max(self.next);
-        self.ahead = end;
-        if self.content.has_range(start..end) || end <= start {
+        if end <= start {
             return;
         }
-        while self.fetching.len() >= 2 {
+        self.ahead = end;
+        while self
+            .fetching
+            .front()
+            .is_some_and(|(end, _)| *end <= self.next)
+        {
             self.fetching.pop_front();
         }
-        self.fetching
-            .push_back(self.content.download_linear(start..end));
+        if !self.content.has_range(start..end) {
+            let download = self.content.download_linear(start..end);
+            self.fetching.push_back((end, download));
+        }
     }
 
     fn fault(&self, fault: EntryFault) -> DriveError {
@@ -383,6 +448,20 @@ impl Reader {
             fault,
         }
     }
+}
+
+/// Does the work, and beside it, for as long as that takes, something that helps what comes after.
+async fn beside<T>(work: impl Future<Output = T>, aside: impl Future) -> T {
+    let (mut work, mut aside) = (pin!(work), pin!(aside.fuse()));
+    poll_fn(|cx| {
+        let done = work.as_mut().poll(cx);
+        if done.is_pending() {
+            // What comes of it is found later.
+            let _ = aside.as_mut().poll(cx);
+        }
+        done
+    })
+    .await
 }
 
 fn start_of(range: &impl RangeBounds<u64>) -> u64 {
@@ -410,7 +489,3 @@ const MAX_BLOCKS: u64 = 1 << 52;
 /// How many blocks are read from the storage at once, and how many bytes unless it is one block.
 const READ_BLOCKS: u64 = 16;
 const READ_BYTES: u64 = 1 << 20;
-
-/// How many bytes are fetched ahead of a reader, and how many blocks at most.
-const READ_AHEAD_BYTES: u64 = 8 << 20;
-const READ_AHEAD_BLOCKS: u64 = 512;

@@ -144,8 +144,7 @@ impl Model {
     fn is_free(&self, path: &str) -> bool {
         let tree = self.tree();
         let above = path.match_indices('/').map(|(end, _)| &path[..end]);
-        let is_folder =
-            |path: &str| matches!(tree.get(path), None | Some(Found::Folder { .. }));
+        let is_folder = |path: &str| matches!(tree.get(path), None | Some(Found::Folder { .. }));
         !tree.contains_key(path) && above.into_iter().all(is_folder)
     }
 }
@@ -314,7 +313,7 @@ async fn one_change(drive: &Drive, change: &Value) -> Result<(), hyperdrive::Dri
                 .await?;
         }
         "unlink" => drive.unlink(path).await?,
-        "copy" => drop(drive.copy(path, text("to")).await?),
+        "copy" => drive.copy(path, text("to")).await?,
         "truncate" => drive.truncate(path, number("size")).await?,
         "append" => {
             let file = drive
