@@ -59,7 +59,7 @@ pub(super) struct Switch {
 }
 
 /// Whether the author has signed two logs is to be found out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Doubt {
     /// The signed length that is known here, in blocks.
     pub(super) length: u64,
@@ -350,10 +350,12 @@ impl Swarm {
 
     /// It is no longer certain that the tree here is a part of that of peers, who are to prove theirs.
     pub(super) fn doubt(&mut self, length: u64, of_all: bool) {
-        if length == 0 || self.doubt.is_some_and(|doubt| doubt.of_all && !of_all) {
-            return;
+        let doubt = Doubt { length, of_all };
+        let greater = |old: Doubt| old.of_all && !of_all;
+        if length == 0 || self.doubt.is_some_and(|old| old == doubt || greater(old)) {
+            return; // every peer was asked, or is when it joins
         }
-        self.doubt = Some(Doubt { length, of_all });
+        self.doubt = Some(doubt);
         for supply in self.peers.values_mut() {
             supply.compared = false;
             supply.doorbell.wake_by_ref();
