@@ -174,10 +174,11 @@ impl Root {
     fn slot_of(&self, path: &Path) -> Option<Arc<Slot>> {
         let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
         let locks = locked.get(path.parent()?)?;
+        // The newest: those before it rest, or it could not have been taken.
         let own = locks
             .iter()
-            .find(|lock| Some(&*lock.name) == path.file_name());
-        own.or_else(|| locks.first())?.slot.upgrade()
+            .rfind(|lock| Some(&*lock.name) == path.file_name());
+        own.or_else(|| locks.last())?.slot.upgrade()
     }
 
     fn lock(&self, path: &Path, slot: &Arc<Slot>) {
@@ -191,11 +192,11 @@ impl Root {
         }
     }
 
-    fn unlock(&self, path: &Path) {
-        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+    fn unlock(&self, path: &Path, slot: &Arc<Slot>) {
+        if let Some(folder) = path.parent() {
             let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(locks) = locked.get_mut(folder) {
-                locks.retain(|lock| lock.name != name);
+                locks.retain(|lock| lock.slot.as_ptr() != Arc::as_ptr(slot));
                 if locks.is_empty() {
                     locked.remove(folder);
                 }
@@ -292,7 +293,7 @@ impl Rest for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.root.unlock(&self.path);
+        self.root.unlock(&self.path, &self.slot);
         self.root.pool.unlock(&self.slot);
     }
 }

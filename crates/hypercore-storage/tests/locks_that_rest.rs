@@ -217,3 +217,25 @@ fn files_outlive_their_lock() {
         setting.dir.lock("log/locked").unwrap();
     }
 }
+
+#[test]
+fn two_holders_in_one_program_do_not_get_in_each_others_way() {
+    let setting = setting();
+    setting.lock.rest();
+    setting.use_others();
+    let second = setting.dir.lock("log/locked").unwrap();
+    let theirs = setting.dir.open("log/other", OpenMode::Existing).unwrap();
+    theirs.write(0, b"theirs").unwrap();
+    let error = setting.files[1].write(0, b"mine").unwrap_err();
+    assert_eq!(LockLost::of(&error), Some(LockLost::Held));
+    theirs.sync().unwrap();
+    drop((theirs, second));
+    // What is opened now belongs to the first, who has lost the files.
+    let error = setting
+        .dir
+        .open("log/other", OpenMode::Existing)
+        .unwrap_err();
+    assert_eq!(LockLost::of(&error), Some(LockLost::Changed));
+    drop((setting.files, setting.lock));
+    setting.dir.open("log/other", OpenMode::Existing).unwrap();
+}
