@@ -1,6 +1,6 @@
 //! A very large file: imported, looked at, read at random and from end to end, in flat memory.
 //!
-//! `LARGE_MIB=8192 cargo xtask fault D5 --release` does it at full size.
+//! `LARGE_MIB=8192 cargo xtask fault D5 --release --limit 3600` does it at full size.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
