@@ -40,11 +40,13 @@ fn a_seed_is_found_when_the_author_is_gone() {
 }
 
 #[test]
-fn a_mounted_drive_is_found_where_its_own_author_serves_it() {
+fn a_mounted_drive_is_found_once_its_own_author_serves_it() {
     let network = Network::start();
     let place = Place::new();
     write(&place.folder("source"), "file", "hers\n");
     let (sharing, inner) = network.share(&place);
+    sharing.interrupt();
+    sharing.end().expect(130);
     let mine = place.run("mine", &["create"]).expect(0).text();
     let mine = mine.trim();
     let at = format!("{mine}friends/ann");
@@ -53,20 +55,21 @@ fn a_mounted_drive_is_found_where_its_own_author_serves_it() {
     let mut seed = Background::spawn(network.command(&place, "mine", &args));
     seed.stderr_with("complete at version");
 
-    let listed = network.run(&place, &["ls", mine, "-R"]).expect(0).text();
-    assert_eq!(listed, "friends/ann\nfriends/ann/file\n");
+    // Nobody has it, and a reader that knows nothing of it is told so.
     let file = format!("{at}/file");
-    let read = network.run(&place, &["cat", &file]).expect(0).text();
-    assert_eq!(read, "hers\n");
-    // Nobody has it any more, and a reader that knows nothing of it is told so.
-    sharing.interrupt();
-    sharing.end().expect(130);
     let args = ["cat", &file, "--timeout", "2"];
-    let ended = Background::spawn(network.command(&place, "late", &args)).end();
+    let ended = Background::spawn(network.command(&place, "early", &args)).end();
     ended.expect(5).tells("what is mounted at '/friends/ann'");
     let args = ["ls", mine, "-R", "--timeout", "2"];
-    let ended = Background::spawn(network.command(&place, "late", &args)).end();
+    let ended = Background::spawn(network.command(&place, "early", &args)).end();
     assert_eq!(ended.expect(3).text(), "friends/ann\n");
+
+    let (_sharing, again) = network.share(&place);
+    assert_eq!(again, inner);
+    let read = network.run(&place, &["cat", &file]).expect(0).text();
+    assert_eq!(read, "hers\n");
+    let listed = network.run(&place, &["ls", mine, "-R"]).expect(0).text();
+    assert_eq!(listed, "friends/ann\nfriends/ann/file\n");
 }
 
 #[test]

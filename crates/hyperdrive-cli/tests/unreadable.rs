@@ -28,7 +28,11 @@ impl Unprivileged {
         let dir = place.folder("author");
         let root = fs::metadata(&dir).unwrap().uid() == 0;
         let binary = place.path("hyperdrive");
-        fs::copy(env!("CARGO_BIN_EXE_hyperdrive"), &binary).unwrap();
+        // By another process: one that another test starts meanwhile would inherit our descriptor, and
+        // what is open for writing cannot be run.
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_hyperdrive")).arg(&binary);
+        assert!(copy.status().unwrap().success());
         if root {
             let above = dir.parent().unwrap();
             fs::set_permissions(above, Permissions::from_mode(0o755)).unwrap();

@@ -11,7 +11,7 @@ use futures_lite::future::or;
 use mainline::async_dht::AsyncDht;
 use mainline::{Dht, Id};
 
-use super::topic::ROUND_INTERVAL;
+use super::topic::pause;
 use super::{Inner, SwarmEvent};
 use crate::config::{JoinOptions, MainlineConfig};
 use crate::peers::{Source, Topic, is_public};
@@ -38,6 +38,7 @@ pub(super) async fn rounds(
 ) {
     let name = info_hash(&topic);
     let listen = inner.config.mainline.as_ref().map(|it| *it.listen.ip());
+    let mut in_vain = 0;
     let mut is_first = true;
     loop {
         let refreshed = refresh.listen();
@@ -67,8 +68,9 @@ pub(super) async fn rounds(
         }
         inner.searched(&topic, is_first);
         is_first = false;
-        let pause = ROUND_INTERVAL + inner.state().random_below(ROUND_INTERVAL);
-        or(refreshed, inner.runtime.sleep(pause)).await;
+        let is_content = || !options.lookup || inner.state().peers.has_prospects(&topic);
+        in_vain = if is_content() { 0 } else { in_vain + 1 };
+        or(refreshed, pause(&inner, in_vain, true, is_content)).await;
     }
 }
 

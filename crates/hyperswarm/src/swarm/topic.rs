@@ -42,7 +42,12 @@ pub(super) async fn rounds(
 
 /// Waits for the time of the next round. It comes sooner while nobody answers or can be dialled: the
 /// only peer may have been asked for a moment before it was announced.
-async fn pause(inner: &Inner, in_vain: u32, was_answered: bool, is_content: impl Fn() -> bool) {
+pub(super) async fn pause(
+    inner: &Inner,
+    in_vain: u32,
+    was_answered: bool,
+    is_content: impl Fn() -> bool,
+) {
     let more = inner.state().random_below(ROUND_INTERVAL);
     let regular = ROUND_INTERVAL + more;
     let mut step = (FIRST_RETRY * (1 << in_vain.min(8))).min(ROUND_INTERVAL);
@@ -139,7 +144,7 @@ fn local_address(inner: &Inner) -> Option<SocketAddrV4> {
 }
 
 /// Time between two rounds: this, and up to as much again at random (the reference's).
-pub(super) const ROUND_INTERVAL: Duration = Duration::from_secs(300);
+const ROUND_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Half of the pause after a round that was in vain; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(500);

@@ -135,11 +135,11 @@ module.exports = {
   },
 
   // As swarm.replicate, for one drive and with one key for all connections: of two to one peer, one is
-  // given up.
+  // given up. It dials nobody before it is told to with swarm.join on 'once'.
   async 'swarm.replicate-once' (args) {
     const it = at(args)
     const keyPair = HypercoreProtocol.keyPair()
-    const swarm = hyperswarm({ bootstrap: bootstrap(args), queue: { multiplex: true } })
+    const swarm = open({ as: 'once' }, hyperswarm({ bootstrap: bootstrap(args), queue: { multiplex: true } }))
     const living = open({ as: 'connections' }, { count: 0, key: hex(keyPair.publicKey) })
     swarm.on('connection', (socket, info) => {
       const stream = new HypercoreProtocol(info.client, { live: true, keyPair })
@@ -156,8 +156,9 @@ module.exports = {
       living.count++
       socket.pipe(stream).pipe(socket)
     })
-    swarm.join(it.discoveryKey, { announce: true, lookup: true })
+    swarm.join(it.discoveryKey, { announce: true, lookup: false })
     await new Promise(resolve => swarm.flush(resolve))
+    return { topic: hex(it.discoveryKey) }
   },
 
   // -> how many connections there are
