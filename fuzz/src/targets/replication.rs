@@ -5,9 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use hypercore::{Feed, Hypercore, Options, RemoteTree};
-use hypercore_protocol::{
-    Channel, Connection, Data, Event, Message, Node, Request, Role,
-};
+use hypercore_protocol::{Channel, Connection, Data, Event, Message, Node, Request, Role};
 use hypercore_replication::{Config, Replicator};
 use hypercore_storage::MemoryDir;
 
