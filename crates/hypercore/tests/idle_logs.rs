@@ -14,6 +14,18 @@ fn open(folder: &Path, pool: &FilePool, name: &str) -> Hypercore {
     Hypercore::open(dir.subdir(name), options).expect("the log")
 }
 
+/// A log with one block whose descriptors and lock another log has taken.
+fn resting(folder: &Path, pool: &FilePool) -> (Hypercore, Hypercore) {
+    let mut log = open(folder, pool, "log");
+    log.append("first").unwrap();
+    log.flush().unwrap();
+    let mut other = open(folder, pool, "other");
+    other.append("elsewhere").unwrap();
+    other.flush().unwrap();
+    assert!(!is_locked(folder, "log"));
+    (log, other)
+}
+
 fn is_locked(folder: &Path, name: &str) -> bool {
     DiskDir::new(folder).subdir(name).lock("bitfield").is_err()
 }
@@ -57,12 +69,7 @@ fn a_log_is_locked_while_something_is_not_flushed() {
 fn a_log_that_another_program_has_written_meanwhile_changes_nothing_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let pool = FilePool::new(5);
-    let mut log = open(folder.path(), &pool, "log");
-    log.append("first").unwrap();
-    log.flush().unwrap();
-    let mut other = open(folder.path(), &pool, "other");
-    other.append("elsewhere").unwrap();
-    other.flush().unwrap();
+    let (mut log, _other) = resting(folder.path(), &pool);
 
     let mut theirs = open(folder.path(), &FilePool::default(), "log");
     let AppendError::Storage(error) = log.append("mine").unwrap_err() else {
@@ -92,12 +99,7 @@ fn a_log_that_another_program_has_written_meanwhile_changes_nothing_and_says_so(
 fn a_log_that_another_program_has_read_meanwhile_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let pool = FilePool::new(5);
-    let mut log = open(folder.path(), &pool, "log");
-    log.append("first").unwrap();
-    log.flush().unwrap();
-    let mut other = open(folder.path(), &pool, "other");
-    other.append("elsewhere").unwrap();
-    other.flush().unwrap();
+    let (mut log, _other) = resting(folder.path(), &pool);
 
     let theirs = open(folder.path(), &FilePool::default(), "log");
     assert_eq!(theirs.get(0).unwrap().unwrap(), "first");

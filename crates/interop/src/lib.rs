@@ -12,11 +12,13 @@ mod eventually;
 mod lines;
 mod peer;
 mod program;
+mod random;
 mod tree;
 
 pub use eventually::eventually;
 pub use peer::{Node, Peer, Question};
 pub use program::{Finished, Program, Running};
+pub use random::Random;
 pub use tree::{Entry, Tree, digest, pattern};
 
 /// How long anything may take before the test fails. Far more than it needs, since machines are

@@ -383,8 +383,8 @@ fn lanes(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         }
     }
     let spread = spread(places.len() as u64);
-    let place = |number| usize::try_from(number).expect("there are no more than in memory");
-    spread.map(|number| places[place(number)].clone()).collect()
+    let place = |number| places.get(usize::try_from(number).ok()?).cloned();
+    spread.filter_map(place).collect()
 }
 
 /// So many blocks are asked for at least before the order is thought over again.

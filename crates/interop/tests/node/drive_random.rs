@@ -16,7 +16,7 @@ use corestore::{Corestore, Options as StoreOptions};
 use futures_lite::future::block_on;
 use hypercore_storage::DiskDir;
 use hyperdrive::{Attributes, Drive, OpenOptions, Options};
-use interop::{Peer, digest, pattern};
+use interop::{Peer, Random, digest, pattern};
 use serde_json::{Value, json};
 
 /// Changes of a sequence.
@@ -149,31 +149,22 @@ impl Model {
     }
 }
 
-struct Random(u64);
+struct Draw(Random);
 
-impl Random {
-    /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).expect("53 bits") % end
-    }
-
+impl Draw {
     fn path(&mut self) -> String {
         const NAMES: [&str; 6] = ["a", "b", "c", "ünï", "x y", "日本"];
-        let depth = 1 + self.below(3);
-        let names = (0..depth).map(|_| NAMES[self.below(NAMES.len())]);
+        let depth = 1 + self.0.below(3);
+        let names = (0..depth).map(|_| NAMES[self.0.below(NAMES.len())]);
         names.collect::<Vec<_>>().join("/")
     }
 
     fn size(&mut self) -> usize {
-        match self.below(8) {
+        match self.0.below(8) {
             0 => 0,
-            1 => 65_535 + self.below(3),
-            2 => 130_000 + self.below(5000),
-            _ => 1 + self.below(3000),
+            1 => 65_535 + self.0.below(3),
+            2 => 130_000 + self.0.below(5000),
+            _ => 1 + self.0.below(3000),
         }
     }
 
@@ -181,13 +172,13 @@ impl Random {
     fn file(&mut self, model: &Model, wanted: impl Fn(&File) -> bool) -> Option<String> {
         let files = model.files.iter().filter(|(_, file)| wanted(file));
         let files: Vec<_> = files.map(|(path, _)| path.clone()).collect();
-        (!files.is_empty()).then(|| files[self.below(files.len())].clone())
+        (!files.is_empty()).then(|| files[self.0.below(files.len())].clone())
     }
 }
 
 /// Changes that both make the same of, and what they lead to.
 fn sequence(seed: u64) -> (Vec<Value>, Model) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Draw(Random::new(seed));
     let (mut changes, mut model) = (Vec::new(), Model::default());
     while changes.len() < CHANGES {
         changes.extend(change(&mut random, &mut model));
@@ -195,13 +186,13 @@ fn sequence(seed: u64) -> (Vec<Value>, Model) {
     (changes, model)
 }
 
-fn change(random: &mut Random, model: &mut Model) -> Option<Value> {
-    let kind = random.below(20);
+fn change(random: &mut Draw, model: &mut Model) -> Option<Value> {
+    let kind = random.0.below(20);
     let path = random.path();
-    let write = |random: &mut Random, model: &mut Model, path: String| {
-        let (size, seed) = (random.size(), random.below(1 << 20));
-        let mode = [0o644, 0o600, 0o755, 0o444][random.below(4)];
-        let mtime = 1_600_000_000_000 + random.below(1 << 30) as u64;
+    let write = |random: &mut Draw, model: &mut Model, path: String| {
+        let (size, seed) = (random.size(), random.0.below(1 << 20));
+        let mode = [0o644, 0o600, 0o755, 0o444][random.0.below(4)];
+        let mtime = 1_600_000_000_000 + random.0.below(1 << 30) as u64;
         let file = File {
             bytes: pattern(size, u32::try_from(seed).expect("it is small")),
             mode,
@@ -217,7 +208,7 @@ fn change(random: &mut Random, model: &mut Model) -> Option<Value> {
             write(random, model, path)
         }
         9..=10 if model.is_free(&path) => {
-            let mode = [0o755, 0o700, 0o777][random.below(3)];
+            let mode = [0o755, 0o700, 0o777][random.0.below(3)];
             model.folders.insert(path.clone(), mode);
             json!({ "change": "mkdir", "path": path, "mode": mode })
         }
@@ -232,7 +223,7 @@ fn change(random: &mut Random, model: &mut Model) -> Option<Value> {
             json!({ "change": "rmdir", "path": path })
         }
         12..=13 if model.is_free(&path) => {
-            let target = ["../a", "nowhere", "/b/c"][random.below(3)];
+            let target = ["../a", "nowhere", "/b/c"][random.0.below(3)];
             model.links.insert(path.clone(), target.to_owned());
             json!({ "change": "symlink", "path": path, "target": target })
         }
@@ -257,14 +248,14 @@ fn change(random: &mut Random, model: &mut Model) -> Option<Value> {
         18 => {
             let path = random.file(model, |file| file.mode == 0o644 && !file.bytes.is_empty())?;
             let file = model.files.get_mut(&path)?;
-            let size = 1 + random.below(file.bytes.len() + 1000);
+            let size = 1 + random.0.below(file.bytes.len() + 1000);
             file.bytes.resize(size, 0);
             file.mtime = 0;
             json!({ "change": "truncate", "path": path, "size": size })
         }
         19 => {
             let path = random.file(model, |_| true)?;
-            let (size, seed) = (1 + random.below(70_000), random.below(1 << 20));
+            let (size, seed) = (1 + random.0.below(70_000), random.0.below(1 << 20));
             let file = model.files.get_mut(&path)?;
             let added = pattern(size, u32::try_from(seed).expect("it is small"));
             file.bytes.extend_from_slice(&added);

@@ -22,7 +22,7 @@ use hypertrie::{
     DiffOptions, GetOptions, HistoryOptions, IterOptions, Node, Op, Options, PutOptions, Trie,
     TrieError,
 };
-use interop::Peer;
+use interop::{Peer, Random};
 use serde_json::{Value, json};
 
 /// Node hangs on some sequences, which then prove nothing; more than a few would be our fault.
@@ -93,52 +93,43 @@ const NAMES: [&str; 12] = [
     "..",
 ];
 
-struct Random(u64);
+struct Draw(Random);
 
-impl Random {
-    /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).expect("53 bits") % end
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
+impl Draw {
     /// A key of up to four components; `collisions` says whether names with equal hashes take part.
     fn key(&mut self, collisions: bool) -> String {
         let first = if collisions { 0 } else { 2 };
-        let depth = 1 + self.below(4);
-        let names = (0..depth).map(|_| match self.below(3) {
-            0 => format!("f{}", self.below(40)),
-            _ => NAMES[first + self.below(NAMES.len() - first)].to_owned(),
+        let depth = 1 + self.0.below(4);
+        let names = (0..depth).map(|_| match self.0.below(3) {
+            0 => format!("f{}", self.0.below(40)),
+            _ => NAMES[first + self.0.below(NAMES.len() - first)].to_owned(),
         });
         let mut key = names.collect::<Vec<_>>().join("/");
-        if self.one_in(40) {
+        if self.0.one_in(40) {
             key.insert(0, '/');
         }
-        if self.one_in(40) {
+        if self.0.one_in(40) {
             key.push('/');
         }
         key
     }
 
     fn op(&mut self, collisions: bool) -> Value {
-        let hidden = self.one_in(8);
-        if self.below(10) < 3 {
+        let hidden = self.0.one_in(8);
+        if self.0.below(10) < 3 {
             return json!({ "op": "del", "key": self.key(false), "hidden": hidden });
         }
-        let value = match self.below(12) {
+        let value = match self.0.below(12) {
             0 => Value::Null,
             1 => json!(""),
-            2 => json!("x".repeat(self.below(3000))),
-            _ => json!(format!("värde {}", self.below(1000))),
+            2 => json!("x".repeat(self.0.below(3000))),
+            _ => json!(format!("värde {}", self.0.below(1000))),
         };
-        let flags = if self.one_in(6) { self.below(256) } else { 0 };
+        let flags = if self.0.one_in(6) {
+            self.0.below(256)
+        } else {
+            0
+        };
         let key = self.key(collisions);
         json!({ "op": "put", "key": key, "value": value, "hidden": hidden, "flags": flags })
     }
@@ -146,14 +137,14 @@ impl Random {
 
 impl Sequence {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Draw(Random::new(seed));
         let collisions = seed.is_multiple_of(4);
         // Both halves always hold something, so that no batch empties the trie.
         let keep = |hidden| json!({ "op": "put", "key": "keep", "value": "k", "hidden": hidden });
         let mut ops = vec![keep(false), keep(true)];
         while ops.len() < OPERATIONS {
-            if random.one_in(8) {
-                let batch = (0..1 + random.below(12)).map(|_| random.op(collisions));
+            if random.0.one_in(8) {
+                let batch = (0..1 + random.0.below(12)).map(|_| random.op(collisions));
                 ops.push(json!({ "op": "batch", "ops": batch.collect::<Vec<_>>() }));
             } else {
                 ops.push(random.op(collisions));
@@ -172,28 +163,28 @@ impl Sequence {
             .map(|options| json!({ "prefix": "", "options": options }))
             .collect();
         for _ in 0..8 {
-            let version = 1 + random.below(OPERATIONS);
-            let prefix = NAMES[random.below(NAMES.len())];
-            let options = &options[random.below(options.len())];
+            let version = 1 + random.0.below(OPERATIONS);
+            let prefix = NAMES[random.0.below(NAMES.len())];
+            let options = &options[random.0.below(options.len())];
             lists.push(json!({ "prefix": prefix, "options": options }));
             lists.push(json!({ "version": version, "prefix": "", "options": options }));
         }
         let skips = ["", "skipLeftNull", "skipRightNull", "hidden"];
         let diffs = (0..if collisions { 0 } else { 8 }).map(|_| {
-            let mut versions = || 1 + random.below(OPERATIONS);
+            let mut versions = || 1 + random.0.below(OPERATIONS);
             let (left, right) = (versions(), versions());
-            let prefix = if random.one_in(3) {
-                NAMES[2 + random.below(5)]
+            let prefix = if random.0.one_in(3) {
+                NAMES[2 + random.0.below(5)]
             } else {
                 ""
             };
-            let skip = skips[random.below(skips.len())];
+            let skip = skips[random.0.below(skips.len())];
             let options = json!({ skip: true });
             json!({ "left": left, "right": right, "prefix": prefix, "options": options })
         });
         let diffs = diffs.collect();
         let gets = (0..60).map(|_| {
-            let hidden = random.one_in(4);
+            let hidden = random.0.one_in(4);
             json!({ "key": random.key(collisions), "hidden": hidden })
         });
         Self {
